@@ -1,0 +1,1 @@
+"""What the monitoring services share. Import the module you need; this package imports nothing by itself."""

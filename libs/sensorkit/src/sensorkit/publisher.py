@@ -1,0 +1,135 @@
+"""Sends messages to one topic. Every one is acknowledged by Kafka, still queued, or counted as failed: none vanishes."""
+
+import threading
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    retry_if_result,
+    stop_when_event_set,
+    wait_exponential,
+    wait_none,
+)
+
+log = structlog.get_logger()
+
+
+class Publisher:
+    """An idempotent producer for one topic.
+
+    `queue_messages` bounds what waits for the broker; a full queue makes `publish` wait. `delivery_timeout` (seconds)
+    is how long a message may wait for its acknowledgement before it is counted in `failed`. `stop` ends every wait.
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        topic: str,
+        stop: threading.Event,
+        *,
+        client_id: str,
+        queue_messages: int,
+        delivery_timeout: float,
+    ) -> None:
+        self._topic = topic
+        self._stop = stop
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap_servers,
+                "client.id": client_id,
+                "enable.idempotence": True,
+                "acks": "all",
+                # A reading must not wait for company: at these rates a batch is one tick of all warehouses.
+                "linger.ms": 1,
+                "compression.type": "none",
+                "queue.buffering.max.messages": queue_messages,
+                "queue.buffering.max.kbytes": 16 * 1024,
+                "message.timeout.ms": int(delivery_timeout * 1000),
+                "reconnect.backoff.max.ms": 2000,
+                "socket.keepalive.enable": True,
+                "error_cb": self._on_error,
+            }
+        )
+        self.acknowledged = 0
+        self.failed = 0
+
+    @property
+    def unsent(self) -> int:
+        """How many messages are neither acknowledged nor failed."""
+        return len(self._producer)
+
+    def wait_for_topic(self) -> bool:
+        """Wait until the broker answers and has the topic; False if stopped before."""
+
+        def note_waiting(attempt: RetryCallState) -> None:
+            outcome = attempt.outcome
+            cause = outcome.exception() if outcome and outcome.failed else "topic does not exist"
+            log.warning("waiting for Kafka", topic=self._topic, cause=str(cause), attempt=attempt.attempt_number)
+
+        waiting = Retrying(
+            retry=retry_if_exception_type(KafkaException) | retry_if_result(lambda known: not known),
+            wait=wait_exponential(multiplier=0.5, max=5),
+            stop=stop_when_event_set(self._stop),
+            sleep=self._pause,
+            before_sleep=note_waiting,
+            retry_error_callback=lambda _: False,
+        )
+        return bool(waiting(self._topic_exists))
+
+    def publish(self, key: bytes, value: bytes) -> None:
+        """Queue one message. While the local queue is full, wait for room; stopped meanwhile, count it as failed."""
+
+        def give_up(_attempt: RetryCallState) -> None:
+            self.failed += 1
+            log.error("reading not queued", cause="stopped while the local queue was full", value=_text(value))
+
+        waiting = Retrying(
+            retry=retry_if_exception_type(BufferError),
+            wait=wait_none(),
+            stop=stop_when_event_set(self._stop),
+            # Serving delivery reports is what makes room.
+            sleep=lambda _: self.serve(0.1),
+            before_sleep=self._note_full_queue,
+            retry_error_callback=give_up,
+        )
+        waiting(self._queue, key, value)
+
+    def serve(self, seconds: float) -> None:
+        """Hand out delivery reports, waiting at most `seconds` for the first."""
+        self._producer.poll(seconds)
+
+    def flush(self, seconds: float) -> int:
+        """Wait at most `seconds` for everything queued; return how many messages are still unsent."""
+        return int(self._producer.flush(seconds))
+
+    def _pause(self, seconds: float) -> None:
+        self._stop.wait(seconds)
+
+    def _topic_exists(self) -> bool:
+        found = self._producer.list_topics(self._topic, timeout=5).topics[self._topic]
+        return found.error is None
+
+    def _queue(self, key: bytes, value: bytes) -> None:
+        self._producer.produce(self._topic, key=key, value=value, on_delivery=self._on_delivery)
+        self._producer.poll(0)
+
+    def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            self.acknowledged += 1
+            return
+        self.failed += 1
+        log.error("reading not delivered", cause=error.str(), topic=self._topic, value=_text(message.value()))
+
+    def _note_full_queue(self, attempt: RetryCallState) -> None:
+        if attempt.attempt_number == 1:
+            log.warning("local queue is full, the loop waits for Kafka", unsent=self.unsent)
+
+    def _on_error(self, error: KafkaError) -> None:
+        log.warning("Kafka client", cause=error.str(), fatal=error.fatal())
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode("utf-8", "replace")

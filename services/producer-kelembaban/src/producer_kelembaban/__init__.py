@@ -1,0 +1,1 @@
+"""Publishes simulated warehouse relative humidities (`kelembaban`, %)."""

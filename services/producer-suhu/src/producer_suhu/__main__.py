@@ -1,0 +1,8 @@
+"""Publishes simulated warehouse temperatures (`suhu`, °C) to Kafka."""
+
+from sensorkit.simulation import Sensor, run
+
+SUHU = Sensor(quantity="suhu", topic="sensor-suhu-gudang", low=70.0, high=90.0)
+
+if __name__ == "__main__":
+    run(SUHU)
