@@ -1,0 +1,65 @@
+"""The services of the stack, each run by this interpreter: topics, the monitor, the producers."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from local_stack.layout import ROOT, Site
+from local_stack.processes import Child, Processes
+
+TOPICS_SECONDS = 150
+READY_SECONDS = 180
+PRODUCERS = {"producer-suhu": "producer_suhu", "producer-kelembaban": "producer_kelembaban"}
+
+
+def user_environment(dotenv: Path, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the real environment over what the file `dotenv` says.
+
+    A desktop's DISPLAY (X11's `:0`) is not the monitor's setting of that name and is left out.
+    """
+    real = dict(inherited)
+    if real.get("DISPLAY") not in {"all", "changes"}:
+        real.pop("DISPLAY", None)
+    return {name: value for name, value in dotenv_values(dotenv).items() if value is not None} | real
+
+
+class Services:
+    """The services of one site. All get the environment `user`, with what this stack decides on top."""
+
+    def __init__(self, site: Site, processes: Processes, user: Mapping[str, str]) -> None:
+        self._state = site.state
+        self._processes = processes
+        self._env = {**user, "KAFKA_BOOTSTRAP_SERVERS": site.bootstrap, "PYTHONUNBUFFERED": "1"}
+        self._heartbeats: list[tuple[Child, Path]] = []
+
+    def create_topics(self) -> None:
+        """Return when every topic exists."""
+        env = {**self._env, "TOPICS_FILE": str(ROOT / "infra" / "topic-init" / "topics.yaml")}
+        self._processes.run("topic-init", [sys.executable, "-m", "topic_init"], env=env, timeout=TOPICS_SECONDS)
+
+    def start_monitor(self, jars: Path) -> None:
+        """Start the monitor with the connector's `jars`; its alerts go to this program's stdout."""
+        env = {"SPARK_JARS_DIR": str(jars), "CHECKPOINT_DIR": str(self._state / "checkpoints")}
+        self._start("spark-monitor", "spark_monitor", env, own_stdout=True, deadline=30)
+
+    def start_producers(self) -> None:
+        """Start one producer of each kind."""
+        for name, module in PRODUCERS.items():
+            self._start(name, module, {}, own_stdout=False, deadline=10)
+
+    def wait_until_ready(self) -> None:
+        """Return when every service has done its work once, which is what its heartbeat says."""
+        for child, heartbeat in self._heartbeats:
+            self._processes.wait_for(child, heartbeat.exists, timeout=READY_SECONDS)
+
+    def _start(self, name: str, module: str, env: Mapping[str, str], *, own_stdout: bool, deadline: float) -> None:
+        heartbeat = self._state / "heartbeats" / name
+        heartbeat.parent.mkdir(parents=True, exist_ok=True)
+        heartbeat.unlink(missing_ok=True)
+        env = {**self._env, **env, "HEARTBEAT_FILE": str(heartbeat)}
+        command = [sys.executable, "-m", module]
+        child = self._processes.start(name, command, env=env, own_stdout=own_stdout, deadline=deadline)
+        self._heartbeats.append((child, heartbeat))

@@ -1,0 +1,1 @@
+"""Creates the Kafka topics that topics.yaml declares, and waits until they can be used."""

@@ -1,0 +1,64 @@
+"""The topics file: its shape, and what is wrong with one."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from topic_init.errors import FinalError
+from topic_init.plan import Wanted
+from topic_init.settings import Count, Settings
+
+
+class Topic(BaseModel):
+    """One entry: its `partitions`, and `retention.ms` in its `config`, go before the environment's."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+    partitions: Count | None = None
+    config: dict[str, Annotated[str, StringConstraints(min_length=1)]] = {}
+
+    def wanted(self, settings: Settings) -> Wanted:
+        """Fill in what the entry leaves to the environment."""
+        config = {"retention.ms": str(settings.topic_retention_hours * 3_600_000)} | self.config
+        return Wanted(self.name, self.partitions or settings.topic_partitions, settings.topic_replication, config)
+
+
+def _names_once(topics: list[Topic]) -> list[Topic]:
+    if twice := [name for name, times in Counter(topic.name for topic in topics).items() if times > 1]:
+        raise ValueError(f"declared more than once: {', '.join(twice)}")
+    return topics
+
+
+class Declared(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    topics: Annotated[list[Topic], Field(min_length=1), AfterValidator(_names_once)]
+
+
+def read(file: Path) -> list[Topic]:
+    """Return the file's topics, or raise FinalError with `file: where: what` for each mistake."""
+    try:
+        # BaseLoader leaves every value the text that was written, which is what Kafka's config takes.
+        content = yaml.load(file.read_bytes(), Loader=yaml.BaseLoader)  # noqa: S506 - builds text, lists and maps only
+        return Declared.model_validate(content).topics
+    except OSError as error:
+        raise FinalError(f"{file}: cannot be read: {error.strerror}") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise FinalError(f"{file}: line {line}: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise FinalError(f"{file}: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        raise FinalError(*(f"{file}: {_place(each['loc'])}: {each['msg']}" for each in error.errors())) from error
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Write `('topics', 0, 'name')` as `topics[0].name`."""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return path.removeprefix(".") or "the file"

@@ -1,0 +1,92 @@
+"""Kafka's side: what it has, and doing what was planned."""
+
+from collections.abc import Iterable
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic
+
+from topic_init.errors import FinalError, NotYetError
+from topic_init.plan import Action, Found
+
+# All other errors may pass: a broker that starts, too few brokers so far, another creator who was faster.
+_REFUSALS = {
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.INVALID_CONFIG,
+    KafkaError.INVALID_REQUEST,
+    KafkaError.POLICY_VIOLATION,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.TOPIC_EXCEPTION,
+}
+
+
+class _AbsentError(NotYetError):
+    """The topic does not exist."""
+
+
+class Cluster:
+    """A Kafka cluster. Its methods raise NotYetError (may pass) or FinalError (refused)."""
+
+    def __init__(self, servers: str, request_seconds: float) -> None:
+        self._servers = servers
+        self._timeout = request_seconds
+        self._fault = "timed out"
+        # log_level 0: librdkafka's own lines would stand between ours; the callback tells us the cause.
+        config = {"bootstrap.servers": servers, "reconnect.backoff.max.ms": 1000, "log_level": 0}
+        self._admin = AdminClient({**config, "error_cb": self._remember})
+
+    def found(self, names: Iterable[str]) -> dict[str, Found]:
+        """Return those of the topics that exist."""
+        found = {}
+        # Not list_topics(): a signal interrupts the wait for a future, but not that call.
+        described = self._admin.describe_topics(TopicCollection(list(names)), request_timeout=self._timeout)
+        for name, future in described.items():
+            with suppress(_AbsentError):
+                partitions = self._answer(name, future).partitions
+                resource = ConfigResource("topic", name)
+                configs = self._admin.describe_configs([resource], request_timeout=self._timeout)
+                found[name] = Found(
+                    partitions=len(partitions),
+                    replication={len(each.replicas) for each in partitions},
+                    leaderless=[each.id for each in partitions if each.leader is None],
+                    config={key: entry.value for key, entry in self._answer(name, configs[resource]).items()},
+                )
+        return found
+
+    def apply(self, action: Action, *, dry_run: bool = False) -> None:
+        """Do it, or with `dry_run` only let Kafka say whether it would."""
+        name, partitions, replication, config = action.topic
+        options: dict[str, Any] = {"request_timeout": self._timeout, "validate_only": dry_run}
+        futures: dict[Any, Future[None]]
+        if action.event == "topic created":
+            topic = NewTopic(name, partitions, replication, config=dict(config))
+            futures = self._admin.create_topics([topic], **options)
+        elif action.event == "partitions added":
+            futures = self._admin.create_partitions([NewPartitions(name, partitions)], **options)
+        else:
+            entries = [ConfigEntry(*item, incremental_operation=AlterConfigOpType.SET) for item in config.items()]
+            resource = ConfigResource("topic", name, incremental_configs=entries)
+            futures = self._admin.incremental_alter_configs([resource], **options)
+        for future in futures.values():
+            self._answer(name, future)
+
+    def _answer(self, name: str, future: Future[Any]) -> Any:  # noqa: ANN401 - each request has its own
+        try:
+            return future.result()
+        except KafkaException as exception:
+            error: Any = exception.args[0]
+            problem = f"{name}: {error.str()}"
+            if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise _AbsentError(problem) from exception
+            if error.code() in _REFUSALS:
+                raise FinalError(problem) from exception
+            if error.code() == KafkaError._TIMED_OUT:  # noqa: SLF001 - that is its public name
+                self._admin.poll(0)  # runs the callback
+                problem = f"no answer from Kafka at {self._servers}: {self._fault}"
+            raise NotYetError(problem) from exception
+
+    def _remember(self, error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - says less than the error before it
+            self._fault = error.str()

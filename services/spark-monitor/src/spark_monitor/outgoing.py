@@ -1,0 +1,25 @@
+"""The form of what the monitor writes to Kafka: rows of `topic, key, value, headers`."""
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+ALERTS = "monitor-peringatan"
+STATUSES = "monitor-status"
+REFUSED = "monitor-ditolak"
+
+
+def message(topic: str, key: Column, value: Column, headers: Column | None = None) -> Column:
+    """Return one message as a struct; `key` and `value` may be text or bytes."""
+    if headers is None:
+        headers = F.lit(None).cast("array<struct<key: string, value: binary>>")
+    return F.struct(
+        F.lit(topic).alias("topic"),
+        key.cast("binary").alias("key"),
+        value.cast("binary").alias("value"),
+        headers.alias("headers"),
+    )
+
+
+def json_of(*columns: Column) -> Column:
+    """Return the columns as one JSON object; what is null stays visible as null."""
+    return F.to_json(F.struct(*columns), {"ignoreNullFields": "false"})

@@ -1,0 +1,28 @@
+"""The monitor's knobs, from the environment."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, Field
+from sensorkit.settings import ServiceSettings
+
+
+def _is_time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("no such time zone")
+    return name
+
+
+class MonitorSettings(ServiceSettings):
+    """What spark-monitor reads; the names are the fields' in capitals."""
+
+    checkpoint_dir: Annotated[Path, Field(description="a folder")] = Path(".local/checkpoints")
+    spark_jars_dir: Annotated[Path, Field(description="the folder with the connector's jars")] = Path(".local/jars")
+    checkpoint_minutes: Annotated[int, Field(ge=1, le=60, description="whole minutes, 1 to 60")] = 5
+    driver_memory: Annotated[str, Field(pattern=r"^\d+[mg]$", description="a size like 512m or 2g")] = "512m"
+    starting_offsets: Annotated[Literal["earliest", "latest"], Field(description="earliest or latest")] = "earliest"
+    display: Annotated[Literal["all", "changes"], Field(description="all or changes")] = "all"
+    tz: Annotated[str, AfterValidator(_is_time_zone), Field(description="a time zone like Asia/Jakarta")] = (
+        "Asia/Jakarta"
+    )

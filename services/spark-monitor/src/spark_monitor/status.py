@@ -1,0 +1,203 @@
+"""Readings -> the combined status of a warehouse: an as-of join of its streams.
+
+Two steps, each a streaming aggregation that passes every reading on as it comes:
+
+1. `with_newest` keeps each stream's newest reading of a warehouse. In normal running that is all it takes: a reading is
+   looked at together with the newest of the others.
+2. `with_contemporaries` keeps the recent past by time. Kafka's partitions are read independently, so after a stop one
+   topic can be minutes ahead of the other, and the newest reading is not the one that belongs to the reading at hand.
+   Then the one nearest in time is looked up here. Without this step every restart would print false gaps.
+
+`status_messages` puts words to the result. An out-of-order reading changes nothing and gets no status, so there is at
+most one status a reading, and none that replaces a newer one.
+"""
+
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from spark_monitor.alerts import is_raised
+from spark_monitor.outgoing import STATUSES, json_of, message
+from spark_monitor.rules import Alert, Rules, StatusText
+
+SLOT_SECONDS = 2
+"""Width of a piece of the past. Contemporaries are found up to half of it apart: sensors report about once a second."""
+
+SLOTS = 3600
+"""How many pieces are kept for each warehouse, as a ring: two hours. This bounds the state."""
+
+READINGS_A_SLOT = 8
+"""How many readings of a stream are kept in a piece: those that came last."""
+
+
+def with_newest(readings: DataFrame, rules: Rules) -> DataFrame:
+    """Add each stream's newest reading so far to every accepted reading (see `readings.decode`).
+
+    Returns `entity_id`, `reading` (struct<stream, event_time, received, offset, amount, origin>) and, for each stream of
+    the status, `newest_<stream>` (struct<event_time, received, amount>, by event time; the later arrival wins a tie).
+    """
+    kept = F.struct("event_time", "received", "amount")
+    return (
+        readings.where(F.col("stream").isin(*rules.status.streams))
+        .groupBy("entity_id")
+        .agg(
+            F.last(F.struct("stream", "event_time", "received", "offset", "amount", "origin")).alias("reading"),
+            *(F.max(F.when(F.col("stream") == name, kept)).alias(f"newest_{name}") for name in rules.status.streams),
+        )
+    )
+
+
+def with_contemporaries(newest: DataFrame, rules: Rules) -> DataFrame:
+    """Add what each stream had around the time of the reading.
+
+    Takes what `with_newest` returns and adds, for each stream, `around_<stream>` (array<struct<event_time, amount>>): the
+    last arrived readings with event times in the reading's slot and half a slot on both sides.
+    """
+    at = F.col("reading.event_time")
+    slot = F.floor(at / SLOT_SECONDS)
+    # A reading is needed in its own slot, and in the neighbouring one that it is nearer to.
+    in_first_half = at - slot * SLOT_SECONDS < SLOT_SECONDS / 2
+    neighbour = slot + F.when(in_first_half, -1).otherwise(1)
+    spread = newest.select(
+        "*",
+        F.explode(
+            F.array(
+                F.struct(slot.alias("number"), F.lit(True).alias("is_own")),
+                F.struct(neighbour.alias("number"), F.lit(False).alias("is_own")),
+            )
+        ).alias("slot"),
+    )
+    carried = ["reading", *(f"newest_{name}" for name in rules.status.streams)]
+    kept = F.struct(at.alias("event_time"), F.col("reading.amount").alias("amount"))
+    # By arrival, not by event time: in a ring, an older round must make room for the one being read.
+    arrival = F.struct("reading.received", "reading.offset")
+    grouped = spread.groupBy("entity_id", F.pmod(F.col("slot.number"), F.lit(SLOTS)).alias("ring")).agg(
+        F.last(F.struct(F.col("slot.is_own").alias("is_own"), *carried)).alias("last"),
+        *(
+            F.max_by(kept, F.when(F.col("reading.stream") == name, arrival), READINGS_A_SLOT).alias(f"around_{name}")
+            for name in rules.status.streams
+        ),
+    )
+    return grouped.where("last.is_own").select(
+        "entity_id",
+        *(F.col(f"last.{name}").alias(name) for name in carried),
+        *(f"around_{name}" for name in rules.status.streams),
+    )
+
+
+def status_messages(paired: DataFrame, rules: Rules) -> DataFrame:
+    """Turn what `with_contemporaries` returns into rows of `topic, key, value, headers` for the statuses' topic."""
+    within = rules.status.within_seconds
+    streams = rules.status.streams
+    own = F.col("reading.stream")
+    at = F.col("reading.event_time")
+
+    def newest(name: str) -> Column:
+        return F.col(f"newest_{name}.event_time")
+
+    def seen(name: str) -> Column:
+        """The stream's reading that belongs to the one at hand, else its newest: struct<event_time, amount>."""
+        itself = F.struct(at.alias("event_time"), F.col("reading.amount").alias("amount"))
+        last = F.struct(newest(name).alias("event_time"), F.col(f"newest_{name}.amount").alias("amount"))
+        return (
+            F.when(own == name, itself)
+            .when((newest(name) <= at) & (_apart(newest(name), at) <= within), last)
+            # The other stream is ahead: its reading of this time is in the past that step 2 keeps, or there is none.
+            .when((newest(name) > at) & _nearest(name).isNotNull(), _nearest(name))
+            .when(newest(name).isNotNull(), last)
+        )
+
+    sides = paired.select(
+        "entity_id",
+        "reading",
+        F.coalesce(*(F.when(own == name, newest(name)) for name in streams)).alias("own_newest"),
+        *(seen(name).alias(name) for name in streams),
+    )
+    ages = sides.select("*", F.greatest(*(F.col(f"{name}.event_time") for name in streams)).alias("event_time")).select(
+        "*", *(_apart(F.col("event_time"), F.col(f"{name}.event_time")).alias(f"{name}_age") for name in streams)
+    )
+    usable = ages.select(
+        "entity_id", "reading", "event_time", "own_newest",
+        *(F.when(F.col(f"{name}_age") <= within, F.col(f"{name}.amount")).alias(name) for name in streams),
+        *(f"{name}_age" for name in streams),
+    )  # fmt: skip
+    # An out-of-order reading says nothing new about now; one from long before may still complete the history.
+    behind = F.col("own_newest") - at
+    judged = usable.withColumn("complete", reduce(Column.__and__, (F.col(name).isNotNull() for name in streams))).where(
+        (behind <= 0) | ((behind > within) & F.col("complete"))
+    )
+    value = json_of(
+        F.col("reading.origin").alias("status_id"),
+        F.col("entity_id"),
+        *(F.col(name) for name in streams),
+        F.when(F.col("complete"), _words(rules)).otherwise(_what_is_missing(rules)).alias("status"),
+        F.col("event_time"),
+        F.col("complete"),
+        *(F.col(f"{name}_age").alias(f"{name}_age_seconds") for name in streams),
+        own.alias("stream"),
+        _alerts_of_the_reading(rules).alias("alerts"),
+        F.col("reading.received").alias("received_at"),
+    )
+    return judged.select(message(STATUSES, F.col("entity_id"), value).alias("message")).select("message.*")
+
+
+def _apart(one: Column, other: Column) -> Column:
+    """Return the seconds between two times; rounded, as doubles of today's epoch resolve 0.0000002 s."""
+    return F.round(F.abs(one - other), 3)
+
+
+def _nearest(name: str) -> Column:
+    """Return the stream's reading nearest to the one at hand, or null: struct<event_time, amount>."""
+    at = F.col("reading.event_time")
+    near = F.filter(f"around_{name}", lambda other: _apart(other["event_time"], at) <= SLOT_SECONDS / 2)
+    by_distance = F.transform(
+        near,
+        lambda other: F.struct(
+            _apart(other["event_time"], at).alias("distance"),
+            F.struct(other["event_time"].alias("event_time"), other["amount"].alias("amount")).alias("reading"),
+        ),
+    )
+    return F.array_min(by_distance)["reading"]
+
+
+def _relevant_alerts(rules: Rules) -> dict[str, Alert]:
+    return {name: alert for stream in rules.status.streams for name, alert in rules.alerts_of(stream).items()}
+
+
+def _words(rules: Rules) -> Column:
+    """Return the text for the combination of alerts that the values raise; all values must be there."""
+    raised = {
+        name: is_raised(alert, F.lit(alert.stream), F.col(alert.stream))
+        for name, alert in _relevant_alerts(rules).items()
+    }
+
+    def applies(text: StatusText) -> Column:
+        return reduce(Column.__and__, (is_so == F.lit(name in text.alerts) for name, is_so in raised.items()))
+
+    return F.coalesce(*(F.when(applies(text), F.lit(text.text)) for text in rules.status.texts))
+
+
+def _what_is_missing(rules: Rules) -> Column:
+    missing = (
+        F.when(
+            F.col(name).isNull(),
+            F.concat(
+                F.lit(rules.streams[name].label.lower()),
+                F.when(F.col(f"{name}_age").isNull(), F.lit(" belum ada")).otherwise(
+                    F.format_string(" terakhir %d detik lalu", F.round(f"{name}_age").cast("long"))
+                ),
+            ),
+        )
+        for name in rules.status.streams
+    )
+    return F.concat(F.lit("Data tidak lengkap ("), F.concat_ws(", ", *missing), F.lit(")"))
+
+
+def _alerts_of_the_reading(rules: Rules) -> Column:
+    """Return the names of the alerts that the reading itself raises, so that others see a state end without thresholds."""
+    raised = (
+        F.when(is_raised(alert, F.col("reading.stream"), F.col("reading.amount")), F.lit(name))
+        for name, alert in _relevant_alerts(rules).items()
+    )
+    return F.filter(F.array(*raised), lambda name: name.isNotNull())

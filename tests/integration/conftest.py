@@ -1,0 +1,42 @@
+"""A real broker for the tests, on free ports and with data of its own."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local_stack.kafka import Kafka, kafka_running, local_kafka
+from local_stack.layout import Site
+
+
+def new_site(state: Path) -> Site:
+    """Make a stack's site on free ports; the jars are the repository's."""
+    with contextlib.ExitStack() as probes:
+        ports = []
+        for _ in range(2):
+            probe = probes.enter_context(socket.socket())
+            probe.bind(("127.0.0.1", 0))
+            ports.append(probe.getsockname()[1])
+    return Site(state=state, kafka_port=ports[0], zookeeper_port=ports[1])
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run the broker that all tests share, yield its bootstrap servers. Name topics and groups as nobody else does."""
+    with kafka_running(new_site(tmp_path_factory.mktemp("kafka"))) as bootstrap:
+        yield bootstrap
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Where a test may run a stack of its own."""
+    return new_site(tmp_path)
+
+
+@pytest.fixture
+def stoppable_kafka(site: Site) -> Iterator[Kafka]:
+    """Run a broker for one test: `bootstrap`, `stop_broker()` and `start_broker()` on the same port and data."""
+    with local_kafka(site) as broker:
+        yield broker

@@ -1,0 +1,26 @@
+"""Rows as Spark's Kafka source gives them."""
+
+import datetime
+import json
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+RECEIVED = 1795321758.5
+SCHEMA = "key binary, value binary, topic string, partition int, offset long, timestamp timestamp"
+
+TOPICS = {"suhu": "sensor-suhu-gudang", "kelembaban": "sensor-kelembaban-gudang"}
+
+
+def as_bytes(message: Any) -> bytes | None:
+    """Bytes and None as they are, anything else as JSON."""
+    return message if message is None or isinstance(message, bytes) else json.dumps(message).encode()
+
+
+def kafka_rows(spark: SparkSession, messages: list[tuple[str, Any]], received: float = RECEIVED) -> DataFrame:
+    """One row for each (stream, message), offsets counted from 0."""
+    at = datetime.datetime.fromtimestamp(received, tz=datetime.UTC)
+    rows = [
+        (b"key", as_bytes(message), TOPICS[stream], 0, offset, at) for offset, (stream, message) in enumerate(messages)
+    ]
+    return spark.createDataFrame(rows, SCHEMA)

@@ -1,0 +1,151 @@
+"""The combined status: which readings belong together, and what is said of them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+from spark_monitor.queries import statuses
+from spark_monitor.rules import Rules
+
+from tests.spark.kafka_rows import RECEIVED, SCHEMA, TOPICS
+
+Said = list[dict[str, Any]]
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def run(spark: SparkSession, warehouse: Rules, tmp_path: Path) -> Run:
+    """Stream readings (stream, value, seconds after RECEIVED, warehouse) in the order given; return the statuses."""
+
+    def streamed(*readings: tuple[Any, ...]) -> Said:
+        source = tmp_path / "source"
+        source.mkdir()
+        rows = []
+        for offset, (stream, value, seconds, *entity) in enumerate(readings):
+            reading = {"gudang_id": entity[0] if entity else "G1", stream: value, "timestamp": RECEIVED + seconds}
+            # Received late enough that nothing is in the future.
+            row = {"topic": TOPICS[stream], "partition": 0, "offset": offset, "value": json.dumps(reading)}
+            rows.append(json.dumps(row | {"received": RECEIVED + 1000 + offset / 1000}))
+        (source / "rows.json").write_text("\n".join(rows))
+        raw = spark.readStream.schema("topic string, partition int, offset long, value string, received double").json(
+            str(source)
+        )
+        messages = raw.select(
+            F.lit(None).cast("binary").alias("key"),
+            F.col("value").cast("binary").alias("value"),
+            "topic",
+            "partition",
+            "offset",
+            F.timestamp_seconds("received").alias("timestamp"),
+        )
+        assert messages.schema.simpleString() == spark.createDataFrame([], SCHEMA).schema.simpleString()
+        query = (
+            statuses(messages, warehouse)
+            .writeStream.format("memory")
+            .queryName("said")
+            .outputMode("update")
+            .option("checkpointLocation", str(tmp_path / "checkpoint"))
+            .trigger(availableNow=True)
+            .start()
+        )
+        query.awaitTermination()
+        said = [json.loads(row.value) for row in spark.sql("SELECT value FROM said").collect()]
+        return sorted(said, key=lambda status: int(status["status_id"].rsplit("-", 1)[1]))
+
+    return streamed
+
+
+@pytest.mark.parametrize(
+    ("suhu", "kelembaban", "text"),
+    [
+        (85.25, 75.5, "Bahaya tinggi! Barang berisiko rusak"),
+        (85.5, 60.0, "Suhu tinggi, kelembaban normal"),
+        (70.0, 75.25, "Kelembaban tinggi, suhu aman"),
+        (80.0, 70.0, "Aman"),
+    ],
+)
+def test_each_combination_has_its_words(run: Run, suhu: float, kelembaban: float, text: str) -> None:
+    first, second = run(("suhu", suhu, 0), ("kelembaban", kelembaban, 0.5))
+    assert first["status"] == "Data tidak lengkap (kelembaban belum ada)"
+    assert second == {
+        "status_id": "sensor-kelembaban-gudang-0-1",
+        "entity_id": "G1",
+        "suhu": suhu,
+        "kelembaban": kelembaban,
+        "status": text,
+        "event_time": RECEIVED + 0.5,
+        "complete": True,
+        "suhu_age_seconds": 0.5,
+        "kelembaban_age_seconds": 0.0,
+        "stream": "kelembaban",
+        "alerts": ["kelembaban_tinggi"] if kelembaban > 70 else [],
+        "received_at": RECEIVED + 1000.001,
+    }
+
+
+def test_one_status_a_reading_never_all_pairs(run: Run) -> None:
+    said = run(*((stream, 70 + tick, tick) for tick in range(10) for stream in ("suhu", "kelembaban")))
+    assert len(said) == 20
+    assert [status["suhu"] for status in said[1::2]] == [70 + tick for tick in range(10)]
+
+
+def test_ten_seconds_apart_belong_together(run: Run) -> None:
+    assert run(("suhu", 85, 0), ("kelembaban", 75, 10))[1]["complete"]
+
+
+def test_eleven_seconds_apart_do_not_and_it_is_said(run: Run) -> None:
+    status = run(("suhu", 85, 0), ("kelembaban", 75, 11))[1]
+    assert status["status"] == "Data tidak lengkap (suhu terakhir 11 detik lalu)"
+    assert (status["complete"], status["suhu"], status["kelembaban"]) == (False, None, 75)
+    assert (status["suhu_age_seconds"], status["kelembaban_age_seconds"]) == (11.0, 0.0)
+
+
+def test_a_reading_far_behind_the_other_stream_is_the_old_side(run: Run) -> None:
+    status = run(("suhu", 85, 43), ("kelembaban", 75, 0))[1]
+    assert status["status"] == "Data tidak lengkap (kelembaban terakhir 43 detik lalu)"
+    assert (status["suhu"], status["kelembaban"], status["event_time"]) == (85, None, RECEIVED + 43)
+
+
+def test_an_out_of_order_reading_changes_nothing(run: Run) -> None:
+    said = run(("suhu", 85, 5), ("suhu", 70, 0), ("kelembaban", 60, 5))
+    assert [status["status_id"].rsplit("-", 1)[1] for status in said] == ["0", "2"]
+    assert said[1]["status"] == "Suhu tinggi, kelembaban normal"
+
+
+def test_of_two_readings_of_one_moment_the_later_arrival_counts(run: Run) -> None:
+    said = run(("suhu", 85, 0), ("suhu", 70, 0), ("kelembaban", 60, 0))
+    assert said[-1]["suhu"] == 70
+
+
+def test_warehouses_are_apart(run: Run) -> None:
+    said = run(("suhu", 85, 0, "G1"), ("kelembaban", 75, 0, "G2"))
+    assert [status["complete"] for status in said] == [False, False]
+
+
+def test_one_topic_read_far_ahead_of_the_other_still_pairs_what_belongs_together(run: Run) -> None:
+    """After a stop the backlogs of the topics are read independently; here all of one comes first."""
+    ticks = range(300)
+    said = run(*(("suhu", tick / 10, tick) for tick in ticks), *(("kelembaban", tick / 10, tick + 0.4) for tick in ticks))
+    assert len(said) == 600
+    pairs = {(status["suhu"], status["kelembaban"]) for status in said if status["complete"]}
+    assert {(tick / 10, tick / 10) for tick in ticks} <= pairs
+
+
+def test_history_for_a_warehouse_that_reports_now_is_paired_among_itself(run: Run) -> None:
+    year = 365 * 86400
+    said = run(
+        ("suhu", 71, 0), ("kelembaban", 61, 0),
+        ("suhu", 85, -year), ("kelembaban", 75, -year),
+    )  # fmt: skip
+    assert said[-1]["status"] == "Bahaya tinggi! Barang berisiko rusak"
+    assert said[-1]["event_time"] == RECEIVED - year
+    assert len(said) == 3
+
+
+def test_refused_readings_take_no_part(run: Run) -> None:
+    said = run(("suhu", 85, 0), ("suhu", 900, 1), ("kelembaban", 60, 1))
+    assert said[-1]["suhu"] == 85
