@@ -1,6 +1,6 @@
 """Rows as Spark's Kafka source gives them."""
 
-import datetime
+import datetime as dt
 import json
 from typing import Any
 
@@ -19,7 +19,7 @@ def as_bytes(message: Any) -> bytes | None:
 
 def kafka_rows(spark: SparkSession, messages: list[tuple[str, Any]], received: float = RECEIVED) -> DataFrame:
     """One row for each (stream, message), offsets counted from 0."""
-    at = datetime.datetime.fromtimestamp(received, tz=datetime.UTC)
+    at = dt.datetime.fromtimestamp(received, tz=dt.UTC)
     rows = [
         (b"key", as_bytes(message), TOPICS[stream], 0, offset, at) for offset, (stream, message) in enumerate(messages)
     ]

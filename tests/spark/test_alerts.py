@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from pyspark.sql import Row, SparkSession
+from tests.spark.kafka_rows import RECEIVED, kafka_rows
+
 from spark_monitor.queries import alerts_and_refusals
 from spark_monitor.rules import Rules
-
-from tests.spark.kafka_rows import RECEIVED, kafka_rows
 
 
 def sent(spark: SparkSession, rules: Rules, *messages: tuple[str, Any]) -> list[Row]:

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 from pyspark.sql import Row, SparkSession
+from tests.spark.kafka_rows import RECEIVED, kafka_rows
+
 from spark_monitor.readings import MAX_MESSAGE_BYTES, decode
 from spark_monitor.rules import Rules
-
-from tests.spark.kafka_rows import RECEIVED, kafka_rows
 
 GOOD = {"gudang_id": "G1", "suhu": 84.31, "timestamp": RECEIVED - 1.25}
 
@@ -107,7 +107,12 @@ BAD: list[tuple[str, Any, str, str]] = [
     ("61 s ahead", changed(timestamp=RECEIVED + 61), "FutureTimestamp", "60 detik"),
     ("milliseconds", changed(timestamp=1795321758500), "FutureTimestamp", "1795321758500"),
     ("the year 9999", changed(timestamp=253402300000), "FutureTimestamp", "253402300000"),
-    ("900 kB", b'{"gudang_id":"G1","suhu":99,"x":"' + b"x" * 900_000 + b'"}', "MessageTooLarge", str(MAX_MESSAGE_BYTES)),
+    (
+        "900 kB",
+        b'{"gudang_id":"G1","suhu":99,"x":"' + b"x" * 900_000 + b'"}',
+        "MessageTooLarge",
+        str(MAX_MESSAGE_BYTES),
+    ),
 ]
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
+from tests.spark.kafka_rows import RECEIVED, SCHEMA, TOPICS
+
 from spark_monitor.queries import statuses
 from spark_monitor.rules import Rules
-
-from tests.spark.kafka_rows import RECEIVED, SCHEMA, TOPICS
 
 Said = list[dict[str, Any]]
 Run = Callable[..., Said]
@@ -129,7 +129,9 @@ def test_warehouses_are_apart(run: Run) -> None:
 def test_one_topic_read_far_ahead_of_the_other_still_pairs_what_belongs_together(run: Run) -> None:
     """After a stop the backlogs of the topics are read independently; here all of one comes first."""
     ticks = range(300)
-    said = run(*(("suhu", tick / 10, tick) for tick in ticks), *(("kelembaban", tick / 10, tick + 0.4) for tick in ticks))
+    said = run(
+        *(("suhu", tick / 10, tick) for tick in ticks), *(("kelembaban", tick / 10, tick + 0.4) for tick in ticks)
+    )
     assert len(said) == 600
     pairs = {(status["suhu"], status["kelembaban"]) for status in said if status["complete"]}
     assert {(tick / 10, tick / 10) for tick in ticks} <= pairs

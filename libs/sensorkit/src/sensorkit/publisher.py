@@ -1,4 +1,4 @@
-"""Sends messages to one topic. Every one is acknowledged by Kafka, still queued, or counted as failed: none vanishes."""
+"""Sends messages to one topic. Each is acknowledged by Kafka, still queued, or counted as failed: none vanishes."""
 
 import threading
 

@@ -95,7 +95,7 @@ def _read(spark: SparkSession, config: MonitorSettings, rules: Rules) -> DataFra
 
 
 def _start(name: str, outgoing: DataFrame, config: MonitorSettings) -> StreamingQuery:
-    return (
+    query: StreamingQuery = (
         outgoing.writeStream.queryName(name)
         .format("kafka")
         .option("kafka.bootstrap.servers", config.kafka_bootstrap_servers)
@@ -103,6 +103,7 @@ def _start(name: str, outgoing: DataFrame, config: MonitorSettings) -> Streaming
         .option("kafka.max.request.size", str(2 * 1024 * 1024))
         .option("checkpointLocation", str(checkpoint(config, name)))
         .outputMode("update")
-        .trigger(realTime=f"{config.checkpoint_minutes} minutes")
+        .trigger(realTime=f"{config.checkpoint_minutes} minutes")  # type: ignore[call-overload]  # not in its types yet
         .start()
     )
+    return query

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from spark_monitor.rules import Rules, Stream
 
 MAX_MESSAGE_BYTES = 64 * 1024
-"""A reading has about 100 bytes. Far larger messages are someone's mistake, and parsing them would hold up the others."""
+"""A reading has about 100 bytes. A far larger message is a mistake, and parsing it would hold up the others."""
 
 MAX_NAME_LENGTH = 64
 MAX_AHEAD_SECONDS = 60
@@ -46,9 +46,7 @@ def decode(messages: DataFrame, rules: Rules) -> DataFrame:
         ),
     ).withColumn(
         "document",
-        F.when(
-            F.try_variant_get("values", "$[1]", "variant").isNull(), F.try_variant_get("values", "$[0]", "variant")
-        ),
+        F.when(F.try_variant_get("values", "$[1]", "variant").isNull(), F.try_variant_get("values", "$[0]", "variant")),
     )
     fields = raw.select(
         "*",
@@ -145,7 +143,7 @@ def _refusal(rules: Rules) -> Column:
                 unit,
                 F.lit(", diterima "),
                 _shown("amount"),
-            ),  # fmt: skip
+            ),
         ),
         (
             ~_absent("timestamp") & (~_is_number("timestamp") | (F.col("event_time") < 0)),

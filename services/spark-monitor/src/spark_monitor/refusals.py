@@ -10,7 +10,7 @@ from spark_monitor.outgoing import REFUSED, message
 
 MAX_VALUE_BYTES = 1024 * 1024
 MAX_KEY_BYTES = 64 * 1024
-"""Together below the refused topic's `max.message.bytes`; only a broker with raised limits makes either cut anything."""
+"""Together below the refused topic's `max.message.bytes`. Only a broker with raised limits makes either cut."""
 
 
 def refusal_message() -> Column:

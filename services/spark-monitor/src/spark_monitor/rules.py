@@ -19,7 +19,7 @@ class Part(BaseModel):
 
 
 class Stream(Part):
-    """One quantity: where its readings come from, how they look in JSON, and what is physically plausible (in `unit`)."""
+    """One quantity: where its readings come from, how they look, and what is physically plausible (in `unit`)."""
 
     topic: str
     entity_field: JsonField

@@ -1,10 +1,12 @@
 """The monitor's knobs, from the environment."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
+
 from sensorkit.settings import ServiceSettings
 
 
@@ -12,6 +14,11 @@ def _is_time_zone(name: str) -> str:
     if name not in available_timezones():
         raise ValueError("no such time zone")
     return name
+
+
+def _unless_it_is_a_screen(value: object) -> object:
+    """On a desktop DISPLAY names the screen (`:0`, `host:10.0`) and was not meant for the monitor."""
+    return "all" if isinstance(value, str) and re.fullmatch(r"[\w.-]*:\d+(\.\d+)?", value) else value
 
 
 class MonitorSettings(ServiceSettings):
@@ -22,7 +29,9 @@ class MonitorSettings(ServiceSettings):
     checkpoint_minutes: Annotated[int, Field(ge=1, le=60, description="whole minutes, 1 to 60")] = 5
     driver_memory: Annotated[str, Field(pattern=r"^\d+[mg]$", description="a size like 512m or 2g")] = "512m"
     starting_offsets: Annotated[Literal["earliest", "latest"], Field(description="earliest or latest")] = "earliest"
-    display: Annotated[Literal["all", "changes"], Field(description="all or changes")] = "all"
+    display: Annotated[
+        Literal["all", "changes"], BeforeValidator(_unless_it_is_a_screen), Field(description="all or changes")
+    ] = "all"
     tz: Annotated[str, AfterValidator(_is_time_zone), Field(description="a time zone like Asia/Jakarta")] = (
         "Asia/Jakarta"
     )

@@ -34,8 +34,8 @@ READINGS_A_SLOT = 8
 def with_newest(readings: DataFrame, rules: Rules) -> DataFrame:
     """Add each stream's newest reading so far to every accepted reading (see `readings.decode`).
 
-    Returns `entity_id`, `reading` (struct<stream, event_time, received, offset, amount, origin>) and, for each stream of
-    the status, `newest_<stream>` (struct<event_time, received, amount>, by event time; the later arrival wins a tie).
+    Returns `entity_id`, `reading` (struct<stream, event_time, received, offset, amount, origin>) and, for each stream
+    of the status, `newest_<stream>` (struct<event_time, received, amount>, by event time; the later arrival wins a tie).
     """
     kept = F.struct("event_time", "received", "amount")
     return (
@@ -51,8 +51,8 @@ def with_newest(readings: DataFrame, rules: Rules) -> DataFrame:
 def with_contemporaries(newest: DataFrame, rules: Rules) -> DataFrame:
     """Add what each stream had around the time of the reading.
 
-    Takes what `with_newest` returns and adds, for each stream, `around_<stream>` (array<struct<event_time, amount>>): the
-    last arrived readings with event times in the reading's slot and half a slot on both sides.
+    Takes what `with_newest` returns and adds, for each stream, `around_<stream>` (array<struct<event_time, amount>>):
+    the last arrived readings with event times in the reading's slot and half a slot on both sides.
     """
     at = F.col("reading.event_time")
     slot = F.floor(at / SLOT_SECONDS)
@@ -97,7 +97,7 @@ def status_messages(paired: DataFrame, rules: Rules) -> DataFrame:
         return F.col(f"newest_{name}.event_time")
 
     def seen(name: str) -> Column:
-        """The stream's reading that belongs to the one at hand, else its newest: struct<event_time, amount>."""
+        """Return the stream's reading that belongs to the one at hand, else its newest: struct<event_time, amount>."""
         itself = F.struct(at.alias("event_time"), F.col("reading.amount").alias("amount"))
         last = F.struct(newest(name).alias("event_time"), F.col(f"newest_{name}.amount").alias("amount"))
         return (
@@ -195,7 +195,7 @@ def _what_is_missing(rules: Rules) -> Column:
 
 
 def _alerts_of_the_reading(rules: Rules) -> Column:
-    """Return the names of the alerts that the reading itself raises, so that others see a state end without thresholds."""
+    """Return the names of the alerts that the reading itself raises: others then see a state end without limits."""
     raised = (
         F.when(is_raised(alert, F.col("reading.stream"), F.col("reading.amount")), F.lit(name))
         for name, alert in _relevant_alerts(rules).items()

@@ -1,0 +1,139 @@
+"""Starts the queries and the reporter, watches over them, and stops them in order."""
+
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from confluent_kafka import KafkaException
+
+from sensorkit import heartbeat, log, settings, shutdown
+from spark_monitor import queries, rules
+from spark_monitor.display import Display
+from spark_monitor.figures import Figures
+from spark_monitor.outgoing import ALERTS, REFUSED, STATUSES
+from spark_monitor.reporter import Reporter
+from spark_monitor.settings import MonitorSettings
+from spark_monitor.slots import needed
+from spark_monitor.supervisor import SupervisedQuery, cause_of
+from spark_monitor.topics import Topics
+
+events = structlog.get_logger()
+
+WRITTEN_BY = {queries.ALERTS_QUERY: (ALERTS, REFUSED), queries.STATUS_QUERY: (STATUSES,)}
+
+TICK_SECONDS = 1
+TOPICS_SECONDS = 10
+FIGURES_SECONDS = 60
+REPORTER_MAY_LAG_SECONDS = 15
+REPORTER_FINISH_SECONDS = 10
+
+
+@dataclass
+class Watch:
+    """Looks after what runs: health, figures, checkpoint boundaries, and reasons to give up."""
+
+    supervised: Sequence[SupervisedQuery]
+    reporter: Reporter
+    figures: Figures
+    topics: Topics
+    sources: Sequence[str]
+    _batches: dict[str, int] = field(default_factory=dict)
+    _figures_at: float = field(default_factory=time.monotonic)
+    _topics_at: float = field(default_factory=time.monotonic)
+
+    def tick(self) -> str | None:
+        """Look once; return why the process can't go on, or None."""
+        self._pass_on_boundaries()
+        reporter_keeps_up = self.reporter.seconds_behind() < REPORTER_MAY_LAG_SECONDS
+        if reporter_keeps_up and all(query.is_active() for query in self.supervised):
+            heartbeat.beat()
+        if time.monotonic() - self._figures_at >= FIGURES_SECONDS:
+            self._figures_at += FIGURES_SECONDS
+            self._log_figures()
+        return self._reason_to_give_up()
+
+    def _pass_on_boundaries(self) -> None:
+        for query in self.supervised:
+            batch = query.completed_batch()
+            if batch is not None and batch != self._batches.get(query.query_name):
+                self._batches[query.query_name] = batch
+                self.reporter.boundary(WRITTEN_BY[query.query_name])
+
+    def _log_figures(self) -> None:
+        try:
+            lag = self.figures.lag(self.topics.ends(self.sources))
+        except KafkaException as error:
+            events.warning("Kafka does not say how far its topics are", cause=str(error))
+            lag = None
+        events.info("last minute", **self.figures.take(), lag=lag)
+
+    def _reason_to_give_up(self) -> str | None:
+        for query in self.supervised:
+            if query.failure is not None:
+                return f"query {query.query_name} keeps dying: {cause_of(query.failure)}"
+        if not self.reporter.is_alive():
+            return f"the reporter ended: {self.reporter.failure!r}"
+        if time.monotonic() - self._topics_at >= TOPICS_SECONDS:
+            self._topics_at = time.monotonic()
+            if changed := self.topics.changed():
+                # Slots and the reporter's partitions are fixed at the start.
+                return f"the number of partitions has changed: {changed}"
+        return None
+
+
+def monitor(config: MonitorSettings, stop: threading.Event) -> int:
+    """Run until `stop` (returns 0) or until something can't be mended from inside (returns 1)."""
+    warehouse = rules.load()
+    topics = Topics(config.kafka_bootstrap_servers, [*warehouse.topics, ALERTS, STATUSES, REFUSED])
+    if not topics.wait(stop):
+        return 0
+    task_slots = needed(sum(topics.partitions[name] for name in warehouse.topics))
+    figures = Figures()
+    reporter = Reporter(
+        config.kafka_bootstrap_servers,
+        Display(warehouse, config.display),
+        figures,
+        sys.stdout,
+        read_back_all=[
+            topic for query, written in WRITTEN_BY.items() for topic in written
+            if not queries.checkpoint(config, query).exists()
+        ],
+    )  # fmt: skip
+    reporter.start()
+    events.info("starting Spark", task_slots=task_slots, partitions=topics.partitions)
+    spark = queries.open_session(config, task_slots)
+    supervised = [
+        SupervisedQuery(name, start, stop) for name, start in queries.starters(spark, config, warehouse).items()
+    ]
+    for query in supervised:
+        query.start()
+
+    watch = Watch(supervised, reporter, figures, topics, warehouse.topics)
+    reason = None
+    while reason is None and not stop.wait(TICK_SECONDS):
+        reason = watch.tick()
+    if reason is not None:
+        events.error("giving up", cause=reason)
+
+    stop.set()
+    for query in supervised:
+        query.end()
+    reporter.finish()
+    reporter.join(REPORTER_FINISH_SECONDS)
+    spark.stop()
+    events.info("stopped")
+    return 0 if reason is None else 1
+
+
+def main() -> None:
+    """Run the monitor with the settings of the environment."""
+    config = settings.load(MonitorSettings)
+    log.configure("spark-monitor", config.log_level, config.log_format)
+    sys.exit(monitor(config, shutdown.on_signals()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""What of the results is shown to the operator, and in which lines. No I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from spark_monitor.rules import Rules
+
+CATCHING_UP_SECONDS = 5
+"""A status that is incomplete for a reading this old may only mean that the other topic's backlog is not read yet."""
+
+Record = Mapping[str, Any]
+
+
+@dataclass
+class Episode:
+    """A warehouse above a limit: the offset of the alert that was shown, and the last alert since."""
+
+    shown: int
+    latest: int
+    latest_message: str
+
+
+class Display:
+    """Chooses and words the lines. With `changes`, an alert or status is shown only when a warehouse's state changes.
+
+    Alerts and statuses come through different topics, so a reading's alert may overtake the status of the reading
+    before it; the readings' offsets put them in order.
+    """
+
+    def __init__(self, rules: Rules, mode: Literal["all", "changes"]) -> None:
+        self._rules = rules
+        self._changes_only = mode == "changes"
+        self._shown_until: dict[str, float] = {}
+        self._state: dict[str, str] = {}
+        self._episodes: dict[tuple[str, str], Episode] = {}
+
+    def alert(self, alert: Record, offset: int) -> list[str]:
+        """Return the lines for one alert (as in its topic) of the reading at `offset`."""
+        if not self._changes_only:
+            return [alert["message"]]
+        key = (alert["entity_id"], alert["rule"])
+        if episode := self._episodes.get(key):
+            episode.latest, episode.latest_message = offset, alert["message"]
+            return []
+        self._episodes[key] = Episode(offset, offset, alert["message"])
+        return [alert["message"]]
+
+    def status(self, status: Record, offset: int, now: float) -> list[str]:
+        """Return the lines for one status (as in its topic) of the reading at `offset`; `now` is epoch seconds."""
+        lines = self._end_episodes(status, offset) if self._changes_only else []
+        if status["event_time"] < self._shown_until.get(status["entity_id"], float("-inf")):
+            return lines
+        if not status["complete"] and now - status["received_at"] > CATCHING_UP_SECONDS:
+            return lines
+        self._shown_until[status["entity_id"]] = status["event_time"]
+        state = self._state_of(status)
+        if self._changes_only and self._state.get(status["entity_id"]) == state:
+            return lines
+        self._state[status["entity_id"]] = state
+        return [*lines, *self._block(status)]
+
+    def _end_episodes(self, status: Record, offset: int) -> list[str]:
+        """End the episodes that this status's reading is no longer part of."""
+        lines = []
+        for rule in self._rules.alerts_of(status["stream"]):
+            key = (status["entity_id"], rule)
+            episode = self._episodes.get(key)
+            if episode is None or rule in status["alerts"] or offset < episode.shown:
+                continue
+            if episode.latest > offset:
+                lines.append(episode.latest_message)
+                episode.shown = episode.latest
+            else:
+                del self._episodes[key]
+        return lines
+
+    def _state_of(self, status: Record) -> str:
+        """Return what makes one state differ from another: the words, or which sides are missing (not for how long)."""
+        if status["complete"]:
+            return str(status["status"])
+        return "/".join(name for name in self._rules.status.streams if status[name] is None)
+
+    def _block(self, status: Record) -> list[str]:
+        values = {name: status[name] for name in self._rules.status.streams}
+        return [
+            self._rules.status.title.format(entity=status["entity_id"]),
+            *(
+                f"- {stream.label}: {'-' if values[name] is None else f'{values[name]:.2f}{stream.unit}'}"
+                for name in values
+                for stream in [self._rules.streams[name]]
+            ),
+            f"- Status: {status['status']}",
+            "-" * 30,
+        ]

@@ -1,0 +1,77 @@
+"""What the monitor did in the last minute, for its log."""
+
+import threading
+from collections import Counter
+from typing import Any
+
+
+class Figures:
+    """Counts of results and how long they took from Kafka's receipt of the reading to the printed line. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._processed: dict[str, int] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        self._readings = 0
+        self._alerts = 0
+        self._statuses = 0
+        self._refusals: Counter[str] = Counter()
+        self._alert_seconds: list[float] = []
+        self._status_seconds: list[float] = []
+
+    def processed(self, partition: str, offset: int, *, count: bool = True) -> None:
+        """Note that the reading at `offset` of a source partition (`topic-number`) has a result."""
+        with self._lock:
+            before = self._processed.get(partition, offset)
+            if offset >= before:
+                self._processed[partition] = offset + 1
+                self._readings += (offset + 1 - before) * count
+
+    def alert(self, seconds: float) -> None:
+        """Count an alert; `seconds` from the reading's receipt to now."""
+        with self._lock:
+            self._alerts += 1
+            self._alert_seconds.append(seconds)
+
+    def status(self, seconds: float) -> None:
+        """Count a status; `seconds` from the reading's receipt to now."""
+        with self._lock:
+            self._statuses += 1
+            self._status_seconds.append(seconds)
+
+    def refusal(self, code: str) -> None:
+        """Count a refused message by its reason."""
+        with self._lock:
+            self._refusals[code] += 1
+
+    def lag(self, ends: dict[str, int]) -> int:
+        """Return how many readings have no result yet, given the source partitions' end offsets."""
+        with self._lock:
+            return sum(max(0, end - self._processed.get(partition, 0)) for partition, end in ends.items())
+
+    def take(self) -> dict[str, Any]:
+        """Return the figures since the last call and start anew. Times are in milliseconds, null without results."""
+        with self._lock:
+            alerts, statuses = sorted(self._alert_seconds), sorted(self._status_seconds)
+            figures = {
+                "readings": self._readings,
+                "alerts": self._alerts,
+                "statuses": self._statuses,
+                "refusals": self._refusals.total(),
+                "refused_for": dict(self._refusals),
+                "alert_p50_ms": percentile_ms(alerts, 0.50),
+                "alert_p99_ms": percentile_ms(alerts, 0.99),
+                "status_p50_ms": percentile_ms(statuses, 0.50),
+                "status_p99_ms": percentile_ms(statuses, 0.99),
+            }
+            self._forget()
+            return figures
+
+
+def percentile_ms(ordered: list[float], fraction: float) -> float | None:
+    """Return the nearest-rank percentile of ascending seconds in milliseconds, or None of nothing."""
+    if not ordered:
+        return None
+    return round(ordered[min(len(ordered) - 1, int(len(ordered) * fraction))] * 1000, 1)

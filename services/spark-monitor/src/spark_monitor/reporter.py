@@ -1,0 +1,237 @@
+"""Tails the monitor's own topics and prints what the operator reads: at once, each line once.
+
+Where it is in the topics is committed to Kafka after printing. After a restart Spark repeats what came since its last
+checkpoint boundary; to know those results again, the reporter reads its topics back from before that boundary. The
+commit's metadata says from where.
+"""
+
+import json
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Self, TextIO
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from spark_monitor.display import Display
+from spark_monitor.figures import Figures
+from spark_monitor.outgoing import ALERTS, REFUSED, STATUSES
+from spark_monitor.seen import Seen
+
+log = structlog.get_logger()
+
+TOPICS = (ALERTS, STATUSES, REFUSED)
+GROUP = "spark-monitor"
+COMMIT_SECONDS = 0.05
+"""How much may be printed again when the process is killed without warning."""
+
+CAUGHT_UP_SECONDS = 5
+KAFKA_SECONDS = 10
+
+Place = tuple[str, int]
+"""A topic and a partition's number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A message of one of the monitor's topics; `written_at` is Kafka's timestamp in epoch seconds."""
+
+    place: Place
+    offset: int
+    value: bytes
+    headers: dict[str, str]
+    written_at: float
+
+    @classmethod
+    def of(cls, message: Any) -> Self:
+        """Take what is needed from a message without an error."""
+        headers = {name: (value or b"").decode("utf-8", "replace") for name, value in message.headers() or []}
+        place = (message.topic(), message.partition())
+        return cls(place, message.offset(), message.value() or b"", headers, message.timestamp()[1] / 1000)
+
+
+class Reporter(threading.Thread):
+    """The printing thread. Ends when asked to (`finish`), or with an error in `failure`."""
+
+    def __init__(
+        self, bootstrap_servers: str, display: Display, figures: Figures, out: TextIO, *, read_back_all: Iterable[str]
+    ) -> None:
+        """`read_back_all`: topics whose query has lost its checkpoint and will repeat everything."""
+        super().__init__(name="reporter", daemon=True)
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap_servers,
+                "group.id": GROUP,
+                "client.id": "spark-monitor-reporter",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "on_commit": self._on_commit,
+                "error_cb": lambda error: log.warning("Kafka client", cause=error.str()),
+            }
+        )
+        self._display = display
+        self._figures = figures
+        self._out = out
+        self._read_back_all = frozenset(read_back_all)
+        self._seen: dict[str, Seen] = defaultdict(Seen)
+        self._positions: dict[Place, int] = {}
+        self._printed_until: dict[Place, int] = {}
+        self._read_back_from: dict[Place, int] = {}
+        self._at_last_boundary: dict[Place, int] = {}
+        self._uncommitted: set[Place] = set()
+        self._committed_at = 0.0
+        self._boundaries: list[frozenset[str]] = []
+        self._finish_at: dict[Place, int] | None = None
+        self._caught_up_at = 0.0
+        self._handlers = {ALERTS: self._alert, STATUSES: self._status, REFUSED: self._refusal}
+        self.failure: Exception | None = None
+
+    def run(self) -> None:
+        """Print until told to finish."""
+        try:
+            self._assign()
+            while not self._is_finished():
+                self._step()
+            self._commit(asynchronous=False)
+        except Exception as error:  # noqa: BLE001 - the main thread decides what an error means
+            self.failure = error
+        finally:
+            self._consumer.close()
+
+    def seconds_behind(self) -> float:
+        """Return for how long the reporter has not been at the end of its topics."""
+        return time.monotonic() - self._caught_up_at
+
+    def boundary(self, topics: Iterable[str]) -> None:
+        """Say that the query that writes `topics` has completed a checkpoint: what came before is not repeated."""
+        self._boundaries.append(frozenset(topics))
+
+    def finish(self) -> None:
+        """Print what is in the topics now, then end. Call when the queries have stopped."""
+        ends = {}
+        for topic, partition in list(self._positions):
+            _, end = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=KAFKA_SECONDS)
+            ends[topic, partition] = end
+        self._finish_at = ends
+
+    def _assign(self) -> None:
+        """Start each partition where reading back must begin."""
+        metadata = self._consumer.list_topics(timeout=KAFKA_SECONDS)
+        everywhere = [TopicPartition(topic, number) for topic in TOPICS for number in metadata.topics[topic].partitions]
+        starts = []
+        for committed in self._consumer.committed(everywhere, timeout=KAFKA_SECONDS):
+            place = (committed.topic, committed.partition)
+            first, _ = self._consumer.get_watermark_offsets(committed, timeout=KAFKA_SECONDS)
+            printed_until = max(committed.offset, first)
+            read_back_from = first if committed.topic in self._read_back_all else int(committed.metadata or first)
+            start = min(max(read_back_from, first), printed_until)
+            self._printed_until[place] = printed_until
+            self._positions[place] = self._read_back_from[place] = self._at_last_boundary[place] = start
+            starts.append(TopicPartition(*place, start))
+        self._consumer.assign(starts)
+
+    def _step(self) -> None:
+        message = self._consumer.poll(COMMIT_SECONDS if self._uncommitted else 0.5)
+        if message is None:
+            self._caught_up_at = time.monotonic()
+        elif error := message.error():
+            log.warning("Kafka client", cause=error.str())
+        else:
+            self._take(Result.of(message))
+        while self._boundaries:
+            self._pass_boundary(self._boundaries.pop(0))
+        if self._uncommitted and time.monotonic() - self._committed_at >= COMMIT_SECONDS:
+            self._commit(asynchronous=True)
+
+    def _take(self, result: Result) -> None:
+        is_new = result.offset >= self._printed_until[result.place]
+        try:
+            lines = self._handlers[result.place[0]](result, is_new=is_new)
+        except (ValueError, KeyError, TypeError) as error:
+            log.warning("not a result of the monitor", place=result.place, offset=result.offset, cause=repr(error))
+            lines = []
+        if lines and is_new:
+            self._out.write("\n".join(lines) + "\n")
+            self._out.flush()
+        self._positions[result.place] = result.offset + 1
+        if is_new:
+            self._uncommitted.add(result.place)
+            if time.time() - result.written_at < CAUGHT_UP_SECONDS:
+                self._caught_up_at = time.monotonic()
+
+    def _alert(self, result: Result, *, is_new: bool) -> list[str]:
+        alert = json.loads(result.value)
+        partition, offset = split_origin(alert["alert_id"].removesuffix(f"-{alert['rule']}"))
+        self._figures.processed(partition, offset, count=is_new)
+        if not self._seen[ALERTS].add(f"{partition} {alert['rule']}", offset):
+            return []
+        lines = self._display.alert(alert, offset)
+        if is_new:
+            self._figures.alert(time.time() - alert["received_at"])
+        return lines
+
+    def _status(self, result: Result, *, is_new: bool) -> list[str]:
+        status = json.loads(result.value)
+        partition, offset = split_origin(status["status_id"])
+        self._figures.processed(partition, offset, count=is_new)
+        if not self._seen[STATUSES].add(partition, offset):
+            return []
+        now = time.time()
+        lines = self._display.status(status, offset, now)
+        if is_new:
+            self._figures.status(now - status["received_at"])
+        return lines
+
+    def _refusal(self, result: Result, *, is_new: bool) -> list[str]:
+        headers = {name.removeprefix("__connect.errors."): value for name, value in result.headers.items()}
+        partition, offset = f"{headers['topic']}-{headers['partition']}", int(headers["offset"])
+        self._figures.processed(partition, offset, count=is_new)
+        if self._seen[REFUSED].add(partition, offset) and is_new:
+            self._figures.refusal(headers["exception.class.name"])
+            log.debug("refused", **headers)
+        return []
+
+    def _pass_boundary(self, topics: frozenset[str]) -> None:
+        """Move up to where reading back would begin.
+
+        By one boundary less than possible: the query went on before this thread heard of the boundary.
+        """
+        for place, position in self._positions.items():
+            if place[0] in topics:
+                self._read_back_from[place] = self._at_last_boundary[place]
+                self._at_last_boundary[place] = position
+                self._uncommitted.add(place)
+        for topic in topics:
+            self._seen[topic].start_generation()
+
+    def _commit(self, *, asynchronous: bool) -> None:
+        self._committed_at = time.monotonic()
+        offsets = [
+            TopicPartition(
+                *place, max(self._positions[place], self._printed_until[place]), str(self._read_back_from[place])
+            )
+            for place in self._uncommitted
+        ]
+        self._uncommitted.clear()
+        if offsets:
+            try:
+                self._consumer.commit(offsets=offsets, asynchronous=asynchronous)  # type: ignore[call-overload]
+            except KafkaException as error:
+                log.warning("position not committed", cause=str(error))
+
+    def _on_commit(self, error: KafkaError | None, _partitions: list[TopicPartition]) -> None:
+        if error is not None:
+            log.warning("position not committed", cause=error.str())
+
+    def _is_finished(self) -> bool:
+        ends = self._finish_at
+        return ends is not None and all(self._positions[place] >= end for place, end in ends.items())
+
+
+def split_origin(origin: str) -> tuple[str, int]:
+    """Split `topic-partition-offset` into `topic-partition` and the offset."""
+    partition, offset = origin.rsplit("-", 1)
+    return partition, int(offset)

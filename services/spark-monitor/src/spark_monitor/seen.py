@@ -1,0 +1,33 @@
+"""Which results were seen already.
+
+After a restart Spark repeats what came since its last checkpoint boundary; people must see each line once.
+"""
+
+from collections import defaultdict
+
+from pyroaring import BitMap64
+
+Generation = defaultdict[str, BitMap64]
+
+
+class Seen:
+    """The source offsets of results, in compressed bitmaps: a million of them take some hundred kilobytes.
+
+    Two generations are kept. `start_generation` is called at each checkpoint boundary and forgets the one before the
+    last: a repetition never reaches further back than the last boundary.
+    """
+
+    def __init__(self) -> None:
+        self._generations: tuple[Generation, Generation] = (defaultdict(BitMap64), defaultdict(BitMap64))
+
+    def add(self, series: str, offset: int) -> bool:
+        """Remember a result; True if new. `series` is what has offsets of its own: a source partition and rule."""
+        current, previous = self._generations
+        if offset in current[series] or (series in previous and offset in previous[series]):
+            return False
+        current[series].add(offset)
+        return True
+
+    def start_generation(self) -> None:
+        """Forget what came before the last call."""
+        self._generations = (defaultdict(BitMap64), self._generations[0])

@@ -1,0 +1,67 @@
+"""What Kafka says of the topics that the monitor reads and writes."""
+
+import threading
+from collections.abc import Iterable
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential
+
+log = structlog.get_logger()
+
+KAFKA_SECONDS = 5
+
+
+class Topics:
+    """The topics and their numbers of partitions, as they were when `wait` returned."""
+
+    def __init__(self, bootstrap_servers: str, names: Iterable[str]) -> None:
+        self._names = tuple(names)
+        self._admin = AdminClient({"bootstrap.servers": bootstrap_servers, "client.id": "spark-monitor-topics"})
+        self.partitions: dict[str, int] = {}
+
+    def wait(self, stop: threading.Event) -> bool:
+        """Wait until the broker answers and has all topics; False if stopped before."""
+
+        def note_waiting(attempt: RetryCallState) -> None:
+            cause = attempt.outcome.exception() if attempt.outcome else None
+            log.warning("waiting for Kafka", cause=str(cause), attempt=attempt.attempt_number)
+
+        def pause(seconds: float) -> None:
+            stop.wait(seconds)
+
+        waiting = Retrying(
+            retry=retry_if_exception_type(KafkaException),
+            wait=wait_exponential(multiplier=0.5, max=5),
+            stop=stop_when_event_set(stop),
+            sleep=pause,
+            before_sleep=note_waiting,
+            retry_error_callback=lambda _: {},
+        )
+        self.partitions = waiting(self._count)
+        return bool(self.partitions)
+
+    def changed(self) -> dict[str, int]:
+        """Return the topics whose number of partitions is another now. Empty, too, while the broker does not answer."""
+        try:
+            return {name: count for name, count in self._count().items() if count != self.partitions[name]}
+        except KafkaException:
+            return {}
+
+    def ends(self, names: Iterable[str]) -> dict[str, int]:
+        """Return the end offset of each partition of some of the topics, by `topic-number`. Raises KafkaException."""
+        wanted: dict[TopicPartition, OffsetSpec] = {
+            TopicPartition(name, number): OffsetSpec.latest()
+            for name in names
+            for number in range(self.partitions[name])
+        }
+        asked = self._admin.list_offsets(wanted, request_timeout=KAFKA_SECONDS)
+        return {f"{place.topic}-{place.partition}": end.result().offset for place, end in asked.items()}
+
+    def _count(self) -> dict[str, int]:
+        found = self._admin.list_topics(timeout=KAFKA_SECONDS).topics
+        missing = [name for name in self._names if name not in found or found[name].error is not None]
+        if missing:
+            raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, f"no such topic: {', '.join(missing)}"))
+        return {name: len(found[name].partitions) for name in self._names}
