@@ -4,6 +4,7 @@ import contextlib
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -76,7 +77,7 @@ class Kafka:
     def start_broker(self) -> None:
         """Return when Kafka answers and has a controller."""
         # Log level 0: that nobody answers yet is no news.
-        options = {"broker.address.family": "v4", "reconnect.backoff.max.ms": 500, "log_level": 0}
+        options: dict[str, Any] = {"broker.address.family": "v4", "reconnect.backoff.max.ms": 500, "log_level": 0}
         client = AdminClient({"bootstrap.servers": self.bootstrap, **options})
 
         def has_controller() -> bool:

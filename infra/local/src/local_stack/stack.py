@@ -21,7 +21,7 @@ def user_environment(dotenv: Path, inherited: Mapping[str, str] = os.environ) ->
     A desktop's DISPLAY (X11's `:0`) is not the monitor's setting of that name and is left out.
     """
     real = dict(inherited)
-    if real.get("DISPLAY") not in {"all", "changes"}:
+    if ":" in real.get("DISPLAY", ""):
         real.pop("DISPLAY", None)
     return {name: value for name, value in dotenv_values(dotenv).items() if value is not None} | real
 

@@ -34,8 +34,8 @@ class Cluster:
         self._timeout = request_seconds
         self._fault = "timed out"
         # log_level 0: librdkafka's own lines would stand between ours; the callback tells us the cause.
-        config = {"bootstrap.servers": servers, "reconnect.backoff.max.ms": 1000, "log_level": 0}
-        self._admin = AdminClient({**config, "error_cb": self._remember})
+        config: dict[str, Any] = {"bootstrap.servers": servers, "reconnect.backoff.max.ms": 1000, "log_level": 0}
+        self._admin = AdminClient(config | {"error_cb": self._remember})
 
     def found(self, names: Iterable[str]) -> dict[str, Found]:
         """Return those of the topics that exist."""

@@ -7,7 +7,8 @@ from typing import Any, Literal
 from spark_monitor.rules import Rules
 
 CATCHING_UP_SECONDS = 5
-"""A status that is incomplete for a reading this old may only mean that the other topic's backlog is not read yet."""
+"""An incomplete status of a reading this old may only mean that the other topic's backlog is not read yet. It is held
+back as long again, and shown if nothing newer has come."""
 
 Record = Mapping[str, Any]
 
@@ -34,6 +35,7 @@ class Display:
         self._shown_until: dict[str, float] = {}
         self._state: dict[str, str] = {}
         self._episodes: dict[tuple[str, str], Episode] = {}
+        self._held_back: dict[str, tuple[float, Record]] = {}
 
     def alert(self, alert: Record, offset: int) -> list[str]:
         """Return the lines for one alert (as in its topic) of the reading at `offset`."""
@@ -49,16 +51,30 @@ class Display:
     def status(self, status: Record, offset: int, now: float) -> list[str]:
         """Return the lines for one status (as in its topic) of the reading at `offset`; `now` is epoch seconds."""
         lines = self._end_episodes(status, offset) if self._changes_only else []
-        if status["event_time"] < self._shown_until.get(status["entity_id"], float("-inf")):
-            return lines
+        _, held_back = self._held_back.get(status["entity_id"], (0, None))
+        if held_back and held_back["event_time"] <= status["event_time"]:
+            del self._held_back[status["entity_id"]]
         if not status["complete"] and now - status["received_at"] > CATCHING_UP_SECONDS:
+            self._held_back[status["entity_id"]] = (now + CATCHING_UP_SECONDS, status)
             return lines
+        return [*lines, *self._show(status)]
+
+    def due(self, now: float) -> list[str]:
+        """Return the lines of the statuses that were held back long enough."""
+        due = [status for until, status in self._held_back.values() if until <= now]
+        for status in due:
+            del self._held_back[status["entity_id"]]
+        return [line for status in due for line in self._show(status)]
+
+    def _show(self, status: Record) -> list[str]:
+        if status["event_time"] < self._shown_until.get(status["entity_id"], float("-inf")):
+            return []
         self._shown_until[status["entity_id"]] = status["event_time"]
         state = self._state_of(status)
         if self._changes_only and self._state.get(status["entity_id"]) == state:
-            return lines
+            return []
         self._state[status["entity_id"]] = state
-        return [*lines, *self._block(status)]
+        return self._block(status)
 
     def _end_episodes(self, status: Record, offset: int) -> list[str]:
         """End the episodes that this status's reading is no longer part of."""

@@ -46,7 +46,7 @@ class Result:
     written_at: float
 
     @classmethod
-    def of(cls, message: Any) -> Self:
+    def of(cls, message: Any) -> Self:  # noqa: ANN401 - the client's own type has every part optional
         """Take what is needed from a message without an error."""
         headers = {name: (value or b"").decode("utf-8", "replace") for name, value in message.headers() or []}
         place = (message.topic(), message.partition())
@@ -84,7 +84,7 @@ class Reporter(threading.Thread):
         self._uncommitted: set[Place] = set()
         self._committed_at = 0.0
         self._boundaries: list[frozenset[str]] = []
-        self._finish_at: dict[Place, int] | None = None
+        self._finish = threading.Event()
         self._caught_up_at = 0.0
         self._handlers = {ALERTS: self._alert, STATUSES: self._status, REFUSED: self._refusal}
         self.failure: Exception | None = None
@@ -93,7 +93,10 @@ class Reporter(threading.Thread):
         """Print until told to finish."""
         try:
             self._assign()
-            while not self._is_finished():
+            while not self._finish.is_set():
+                self._step()
+            ends = self._ends()
+            while any(self._positions[place] < end for place, end in ends.items()):
                 self._step()
             self._commit(asynchronous=False)
         except Exception as error:  # noqa: BLE001 - the main thread decides what an error means
@@ -111,11 +114,7 @@ class Reporter(threading.Thread):
 
     def finish(self) -> None:
         """Print what is in the topics now, then end. Call when the queries have stopped."""
-        ends = {}
-        for topic, partition in list(self._positions):
-            _, end = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=KAFKA_SECONDS)
-            ends[topic, partition] = end
-        self._finish_at = ends
+        self._finish.set()
 
     def _assign(self) -> None:
         """Start each partition where reading back must begin."""
@@ -141,6 +140,7 @@ class Reporter(threading.Thread):
             log.warning("Kafka client", cause=error.str())
         else:
             self._take(Result.of(message))
+        self._print(self._display.due(time.time()))
         while self._boundaries:
             self._pass_boundary(self._boundaries.pop(0))
         if self._uncommitted and time.monotonic() - self._committed_at >= COMMIT_SECONDS:
@@ -153,14 +153,18 @@ class Reporter(threading.Thread):
         except (ValueError, KeyError, TypeError) as error:
             log.warning("not a result of the monitor", place=result.place, offset=result.offset, cause=repr(error))
             lines = []
-        if lines and is_new:
-            self._out.write("\n".join(lines) + "\n")
-            self._out.flush()
+        if is_new:
+            self._print(lines)
         self._positions[result.place] = result.offset + 1
         if is_new:
             self._uncommitted.add(result.place)
             if time.time() - result.written_at < CAUGHT_UP_SECONDS:
                 self._caught_up_at = time.monotonic()
+
+    def _print(self, lines: list[str]) -> None:
+        if lines:
+            self._out.write("\n".join(lines) + "\n")
+            self._out.flush()
 
     def _alert(self, result: Result, *, is_new: bool) -> list[str]:
         alert = json.loads(result.value)
@@ -226,9 +230,12 @@ class Reporter(threading.Thread):
         if error is not None:
             log.warning("position not committed", cause=error.str())
 
-    def _is_finished(self) -> bool:
-        ends = self._finish_at
-        return ends is not None and all(self._positions[place] >= end for place, end in ends.items())
+    def _ends(self) -> dict[Place, int]:
+        """Return the end offset of each partition as it is now."""
+        return {
+            place: self._consumer.get_watermark_offsets(TopicPartition(*place), timeout=KAFKA_SECONDS)[1]
+            for place in self._positions
+        }
 
 
 def split_origin(origin: str) -> tuple[str, int]:

@@ -35,7 +35,7 @@ def with_newest(readings: DataFrame, rules: Rules) -> DataFrame:
     """Add each stream's newest reading so far to every accepted reading (see `readings.decode`).
 
     Returns `entity_id`, `reading` (struct<stream, event_time, received, offset, amount, origin>) and, for each stream
-    of the status, `newest_<stream>` (struct<event_time, received, amount>, by event time; the later arrival wins a tie).
+    of the status, `newest_<stream>` (struct<event_time, received, amount>: by event time, then by arrival).
     """
     kept = F.struct("event_time", "received", "amount")
     return (

@@ -1,0 +1,72 @@
+# `make` or `make help` lists the commands.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := libs/sensorkit services/producer-suhu services/producer-kelembaban services/spark-monitor infra/topic-init infra/local
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/ready: requirements/build.txt requirements/dev.txt $(PACKAGES:%=%/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=..." if sys.version_info < (3, 11) else 0)'
+	@echo "Installing into $(VENV) (the first time: pyspark, 434 MB)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@pip install --quiet --require-hashes -r requirements/build.txt
+	@pip install --quiet --require-hashes --no-build-isolation -r requirements/dev.txt
+	@pip install --quiet --no-deps --no-build-isolation $(PACKAGES:%=--editable ./%)
+	@touch $@
+
+.PHONY: up
+up: ## Start the stack in Docker and follow the alerts
+	docker compose up --build --detach
+	docker compose logs --follow spark-monitor
+
+.PHONY: down
+down: ## Stop the stack in Docker; the data stays (docker compose down -v removes it)
+	docker compose down
+
+.PHONY: run
+run: $(VENV)/ready ## Start the stack without Docker, as processes; Ctrl-C stops it
+	@python -m local_stack
+
+.PHONY: test
+test: lint test-unit test-spark test-integration test-stack ## All tests and checks; sets up what it needs
+
+.PHONY: test-unit
+test-unit: $(VENV)/ready ## Pure code, seconds
+	pytest tests/unit
+
+.PHONY: test-spark
+test-spark: $(VENV)/ready ## The DataFrame functions on small frames, a minute
+	pytest tests/spark
+
+.PHONY: test-integration
+test-integration: $(VENV)/ready ## Real Kafka and Spark as processes, minutes
+	pytest tests/integration
+
+.PHONY: test-stack
+test-stack: $(VENV)/ready ## The containers, from outside, minutes; needs Docker
+	pytest tests/stack
+
+.PHONY: lint
+lint: $(VENV)/ready ## Ruff and mypy
+	ruff check .
+	ruff format --check .
+	mypy
+
+.PHONY: format
+format: $(VENV)/ready ## Let Ruff put the code into form
+	ruff check --fix .
+	ruff format .
+
+.PHONY: lock
+lock: $(VENV)/ready ## Pin all dependencies anew; UPGRADE=1 takes newer versions
+	requirements/lock
+
+.PHONY: clean
+clean: ## Remove what `make run` and the tests left: state, jars, environment
+	rm -rf .local $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	find . -name '*.egg-info' -prune -exec rm -rf {} +

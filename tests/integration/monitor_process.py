@@ -1,0 +1,173 @@
+"""The real monitor as a process, and what a test says to it through Kafka."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+ROOT = Path(__file__).parents[2]
+TOPICS = {"suhu": "sensor-suhu-gudang", "kelembaban": "sensor-kelembaban-gudang"}
+
+
+def eventually(condition: Callable[[], Any], what: Callable[[], str], seconds: float = 30) -> None:
+    """Poll until the condition holds; fail saying what is missing."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"after {seconds} s: {what()}"
+        time.sleep(0.05)
+
+
+class MonitorProcess:
+    """`python -m spark_monitor` with a checkpoint of its own; `lines` grows with its stdout, over restarts too."""
+
+    def __init__(self, bootstrap: str, folder: Path, jars: Path, **env: str) -> None:
+        self.lines: list[str] = []
+        self.events: list[dict[str, Any]] = []
+        self.heartbeat = folder / "heartbeat"
+        self._env = os.environ | {
+            "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+            "CHECKPOINT_DIR": str(folder / "checkpoints"),
+            "SPARK_JARS_DIR": str(jars),
+            "HEARTBEAT_FILE": str(self.heartbeat),
+            "LOG_FORMAT": "json",
+            "CHECKPOINT_MINUTES": "1",
+            "TZ": "Asia/Jakarta",
+            **env,
+        }
+        self._env.pop("DISPLAY", None)
+        self._env |= {name: value for name, value in env.items() if name == "DISPLAY"}
+        self.process: subprocess.Popen[str]
+
+    def start(self) -> None:
+        """Start and wait for the first heartbeat: queries alive, reporter caught up."""
+        self.heartbeat.unlink(missing_ok=True)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "spark_monitor"],
+            env=self._env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        for target in (self._read_lines, self._read_events):
+            threading.Thread(target=target, args=[self.process], daemon=True).start()
+        eventually(
+            lambda: self.heartbeat.exists() or self.process.poll() is not None,
+            lambda: f"no heartbeat; {self.events}",
+            90,
+        )
+        assert self.process.poll() is None, f"the monitor ended; {self.events}"
+
+    def stop(self) -> int:
+        """SIGTERM; return the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def kill(self) -> None:
+        """SIGKILL for the whole group, Spark's JVM too."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def end(self) -> None:
+        """Leave nothing behind, whatever state it is in."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        self.process.wait()
+
+    def about(self, gudang: str) -> list[str]:
+        """Return the printed lines of one warehouse; a status is one string of five lines."""
+        found: list[str] = []
+        lines = list(self.lines)
+        for number, line in enumerate(lines):
+            if f"Gudang {gudang}:" in line:
+                is_status = line.startswith("[Status")
+                found.append("\n".join(lines[number : number + 5]) if is_status else line)
+        return found
+
+    def wait_for(self, gudang: str, texts: Iterable[str], seconds: float = 30) -> None:
+        """Wait until each text stands in a printed line of the warehouse."""
+        wanted = Counter(texts)
+
+        def missing() -> Counter[str]:
+            found = self.about(gudang)
+            return Counter({text: number for text, number in wanted.items() if sum(text in f for f in found) < number})
+
+        eventually(lambda: not missing(), lambda: f"not printed: {missing()}; printed: {self.about(gudang)}", seconds)
+
+    def _read_lines(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.lines.append(line.rstrip("\n"))
+
+    def _read_events(self, process: subprocess.Popen[str]) -> None:
+        assert process.stderr is not None
+        for line in process.stderr:
+            try:
+                self.events.append(json.loads(line))
+            except ValueError:
+                self.events.append({"raw": line.rstrip("\n")})
+
+
+class Client:
+    """Any Kafka client: sends messages, reads topics."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._producer = Producer({"bootstrap.servers": bootstrap, "queue.buffering.max.messages": 1_000_000})
+
+    def send(self, stream: str, message: Any, key: str | None = None) -> None:
+        """Send bytes, None, or anything else as JSON to a stream's topic."""
+        value = message if message is None or isinstance(message, bytes) else json.dumps(message).encode()
+        self._producer.produce(TOPICS[stream], value, key)
+        self._producer.poll(0)
+
+    def reading(self, stream: str, gudang: str, value: float, at: float | None = None) -> None:
+        """Send a three-field reading."""
+        message = {"gudang_id": gudang, stream: value, "timestamp": time.time() if at is None else at}
+        self.send(stream, message, gudang)
+
+    def flush(self) -> None:
+        """Return when Kafka has acknowledged all that was sent."""
+        assert self._producer.flush(60) == 0
+
+    def end(self, topic: str) -> int:
+        """Return the end offset of a topic's first partition."""
+        consumer = Consumer({"bootstrap.servers": self._bootstrap, "group.id": "test"})
+        try:
+            return int(consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)[1])
+        finally:
+            consumer.close()
+
+    def read(self, topic: str, start: int = 0, until: Callable[[list[Any]], bool] | None = None) -> list[Any]:
+        """Return the messages from an offset on: those that are there, or until a condition holds (60 s at most)."""
+        consumer = Consumer({"bootstrap.servers": self._bootstrap, "group.id": "test", "enable.auto.commit": False})
+        consumer.assign([TopicPartition(topic, 0, start)])
+        end = self.end(topic)
+        messages: list[Any] = []
+        deadline = time.monotonic() + 60
+        try:
+            while until is not None or start + len(messages) < end:
+                messages += consumer.consume(10_000, 0.2)
+                if until is not None and until(messages):
+                    break
+                assert time.monotonic() < deadline, f"{topic}: {len(messages)} messages in 60 s"
+        finally:
+            consumer.close()
+        return messages
+
+
+def records(messages: list[Any], gudang: str | None = None) -> list[dict[str, Any]]:
+    """Return the JSON of messages, of one warehouse or of all."""
+    found = [json.loads(message.value()) for message in messages]
+    return [record for record in found if gudang in {None, record["entity_id"]}]

@@ -1,0 +1,164 @@
+"""What a user does with the stack, and sees. The tests build on each other's containers, in this order."""
+
+import datetime as dt
+import json
+import re
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from tests.stack.conftest import Stack, eventually
+
+ALERT = re.compile(
+    r"\[Peringatan (Suhu|Kelembaban) Tinggi\] Gudang G[123]: (Suhu [89]\d\.\d\d°C|Kelembaban [78]\d\.\d\d%)"
+    r" - \d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+)
+
+
+def seconds(stamp: str) -> float:
+    """Return Docker's UTC time stamp (nanoseconds, Z) as epoch seconds."""
+    return dt.datetime.fromisoformat(stamp[:26]).replace(tzinfo=dt.UTC).timestamp()
+
+
+def send(stack: Stack, stream: str, *readings: dict[str, Any]) -> None:
+    producer = Producer({"bootstrap.servers": stack.bootstrap})
+    for reading in readings:
+        producer.produce(f"sensor-{stream}-gudang", json.dumps(reading), reading["gudang_id"])
+    assert producer.flush(30) == 0
+
+
+def printed(stack: Stack, text: str) -> list[str]:
+    return [line for line in stack.log("spark-monitor") if text in line]
+
+
+def test_up_shows_an_alert_within_a_minute(stack: Stack) -> None:
+    start = min(seconds(container["State"]["StartedAt"]) for container in stack.containers())
+    eventually(lambda: any(map(ALERT.fullmatch, stack.log("spark-monitor"))), lambda: "no alert line", 90)
+    (stamped, *_) = [
+        line
+        for line in stack.compose("logs", "--no-log-prefix", "--timestamps", "spark-monitor").splitlines()
+        if "[Peringatan" in line
+    ]
+    assert seconds(stamped.split(" ")[0]) - start < 60
+
+
+def test_every_container_is_healthy_and_the_status_comes_too(stack: Stack) -> None:
+    stack.wait_until_healthy()
+    eventually(lambda: printed(stack, "- Status: "), lambda: "no status line")
+    topic_init = stack.containers("topic-init")[0]
+    assert topic_init["State"]["ExitCode"] == 0
+
+
+def test_nothing_has_more_rights_than_it_needs(stack: Stack) -> None:
+    for container in stack.containers():
+        host = container["HostConfig"]
+        name = container["Name"]
+        assert host["CapDrop"] == ["ALL"], name
+        assert "no-new-privileges:true" in host["SecurityOpt"], name
+        assert host["Memory"] > 0, name
+        assert host["PidsLimit"] > 0, name
+        assert host["Init"] is True, name
+        assert host["LogConfig"]["Config"]["max-size"], name
+        assert container["Config"]["User"] not in {"", "0", "root"}, name
+        ours = not any(service in name for service in ("kafka", "zookeeper"))
+        assert host["ReadonlyRootfs"] is ours, name
+        for port, hosts in (container["NetworkSettings"]["Ports"] or {}).items():
+            assert all(each["HostIp"] == "127.0.0.1" for each in hosts or []), (name, port)
+
+
+def test_any_client_on_this_machine_is_answered_word_for_word(stack: Stack) -> None:
+    at = time.time()
+    send(stack, "suhu", {"gudang_id": "X1", "suhu": 85.25, "timestamp": at})
+    send(stack, "kelembaban", {"gudang_id": "X1", "kelembaban": 75.5, "timestamp": at})
+    eventually(
+        lambda: printed(stack, "[Status Gabungan] Gudang X1:"), lambda: f"nothing of X1: {printed(stack, 'X1')}", 20
+    )
+    when = (dt.datetime.fromtimestamp(int(at), tz=dt.UTC) + dt.timedelta(hours=7)).strftime("%Y-%m-%d %H:%M:%S")
+    eventually(
+        lambda: (
+            {
+                f"[Peringatan Suhu Tinggi] Gudang X1: Suhu 85.25°C - {when}",
+                f"[Peringatan Kelembaban Tinggi] Gudang X1: Kelembaban 75.50% - {when}",
+            }
+            <= set(printed(stack, "X1"))
+        ),
+        lambda: str(printed(stack, "X1")),
+        20,
+    )
+
+    def blocks() -> list[str]:
+        log = "\n".join(stack.log("spark-monitor"))
+        return re.findall(r"\[Status Gabungan\] Gudang X1:\n(.*?)\n-{30}\n", log, re.DOTALL)
+
+    expected = "- Suhu: 85.25°C\n- Kelembaban: 75.50%\n- Status: Bahaya tinggi! Barang berisiko rusak"
+    eventually(lambda: expected in blocks(), lambda: str(blocks()), 20)
+
+
+def test_scaling_the_producers_restarts_nothing_and_brings_more_sensors(stack: Stack) -> None:
+    def others() -> dict[str, str]:
+        return {container["Id"]: container["State"]["StartedAt"] for container in stack.containers()}
+
+    before = others()
+    stack.compose("up", "--detach", "--scale", "producer-suhu=3", "--scale", "producer-kelembaban=2")
+    after = others()
+    # topic-init ran to its end; compose runs it again, which changes nothing.
+    kept = {container["Id"] for container in stack.containers() if "topic-init" not in container["Name"]}
+    assert {i: at for i, at in before.items() if i in kept}.items() <= after.items()
+    assert len(stack.containers("producer-suhu")) == 3
+    assert len(stack.containers("producer-kelembaban")) == 2
+
+    consumer = Consumer({"bootstrap.servers": stack.bootstrap, "group.id": "test", "enable.auto.commit": False})
+    place = TopicPartition("sensor-suhu-gudang", 0)
+    place.offset = consumer.get_watermark_offsets(place, timeout=10)[1]
+    consumer.assign([place])
+    sensors: Counter[tuple[str, str]] = Counter()
+
+    def three_sensors_in_each_warehouse() -> bool:
+        for message in consumer.consume(100, 1):
+            reading = json.loads(message.value() or b"")
+            if reading["gudang_id"].startswith("G"):
+                sensors[reading["gudang_id"], reading["sensor_id"]] += 1
+        return len(sensors) == 9
+
+    try:
+        eventually(three_sensors_in_each_warehouse, lambda: str(sensors), 30)
+    finally:
+        consumer.close()
+
+
+@pytest.mark.parametrize("service", ["producer-suhu", "producer-kelembaban"])
+def test_a_producer_stops_in_order_and_says_what_was_acknowledged(stack: Stack, service: str) -> None:
+    begun = time.monotonic()
+    stack.compose("stop", service)
+    assert time.monotonic() - begun < 12
+    for container in stack.containers(service):
+        assert container["State"]["ExitCode"] == 0, container["Name"]
+    stopped = [json.loads(line) for line in stack.log(service) if '"stopped"' in line]
+    assert stopped
+    assert all(event["acknowledged"] > 0 and event["unsent"] == 0 for event in stopped)
+
+
+def test_stop_send_200_start_prints_200_lines_once(stack: Stack) -> None:
+    begun = time.monotonic()
+    stack.compose("stop", "spark-monitor")
+    assert time.monotonic() - begun < 30
+    (container,) = stack.containers("spark-monitor")
+    assert container["State"]["ExitCode"] == 0
+    before = Counter(line for line in stack.log("spark-monitor") if line.startswith("[Peringatan"))
+    at = time.time()
+    send(stack, "suhu", *({"gudang_id": "X2", "suhu": 81 + n / 100, "timestamp": at} for n in range(200)))
+    stack.compose("start", "spark-monitor")
+    eventually(lambda: len(printed(stack, "Gudang X2: Suhu")) >= 200, lambda: str(len(printed(stack, "Gudang X2: S"))))
+    send(stack, "suhu", {"gudang_id": "X3", "suhu": 99, "timestamp": time.time()})
+    eventually(lambda: printed(stack, "Gudang X3: Suhu 99.00°C"), lambda: "no line of X3")
+    after = Counter(line for line in stack.log("spark-monitor") if line.startswith("[Peringatan"))
+    again = {line: number for line, number in after.items() if before[line] and number > before[line]}
+    assert not again, "lines of before the stop were printed again"
+    assert len(printed(stack, "Gudang X2: Suhu")) == 200
+
+
+def test_memory_stays_within_its_limits(stack: Stack) -> None:
+    for container in stack.containers():
+        assert not container["State"]["OOMKilled"], container["Name"]
