@@ -1,0 +1,120 @@
+"""The figures of the last minute."""
+
+import pytest
+
+from spark_monitor.figures import Figures, percentile_ms
+
+NOTHING = {
+    "readings": 0,
+    "alerts": 0,
+    "statuses": 0,
+    "refusals": 0,
+    "refused_for": {},
+    "alert_p50_ms": None,
+    "alert_p99_ms": None,
+    "status_p50_ms": None,
+    "status_p99_ms": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("count", "fraction", "rank"),
+    [(1, 0.5, 1), (1, 0.99, 1), (2, 0.5, 1), (3, 0.5, 2), (100, 0.5, 50), (100, 0.99, 99), (101, 0.99, 100)],
+)
+def test_a_percentile_is_the_nearest_rank(count: int, fraction: float, rank: int) -> None:
+    """The smallest of the values that so many of all are not above; the n-th value is n ms."""
+    assert percentile_ms([number / 1000 for number in range(1, count + 1)], fraction) == rank
+
+
+def test_a_percentile_of_nothing_is_none() -> None:
+    assert percentile_ms([], 0.5) is None
+
+
+def test_a_percentile_is_in_tenths_of_milliseconds() -> None:
+    assert percentile_ms([0.0123456], 0.5) == 12.3
+
+
+def test_it_counts_and_takes_the_times() -> None:
+    figures = Figures()
+    for milliseconds in (30, 10, 20):
+        figures.alert(milliseconds / 1000)
+    for milliseconds in (400, 200, 300, 100, 500):
+        figures.status(milliseconds / 1000)
+    for code in ("NOT_JSON", "OUT_OF_RANGE", "NOT_JSON"):
+        figures.refusal(code)
+    assert figures.take() == {
+        "readings": 0,
+        "alerts": 3,
+        "statuses": 5,
+        "refusals": 3,
+        "refused_for": {"NOT_JSON": 2, "OUT_OF_RANGE": 1},
+        "alert_p50_ms": 20,
+        "alert_p99_ms": 30,
+        "status_p50_ms": 300,
+        "status_p99_ms": 500,
+    }
+
+
+def test_take_starts_anew() -> None:
+    figures = Figures()
+    figures.alert(0.1)
+    figures.status(0.1)
+    figures.refusal("NOT_JSON")
+    figures.processed("suhu-0", 0)
+    figures.take()
+    assert figures.take() == NOTHING
+
+
+def test_a_reading_counts_once_though_it_has_an_alert_and_a_status() -> None:
+    figures = Figures()
+    for offset in (5, 5, 6):
+        figures.processed("suhu-0", offset)
+    figures.processed("suhu-1", 5)
+    assert figures.take()["readings"] == 3
+
+
+def test_a_reading_without_a_result_counts_with_the_next() -> None:
+    figures = Figures()
+    figures.processed("suhu-0", 5)
+    figures.processed("suhu-0", 8)
+    assert figures.take()["readings"] == 4
+
+
+def test_a_repeated_reading_does_not_count() -> None:
+    figures = Figures()
+    figures.processed("suhu-0", 5)
+    figures.processed("suhu-0", 6)
+    figures.take()
+    figures.processed("suhu-0", 5)
+    figures.processed("suhu-0", 7)
+    assert figures.take()["readings"] == 1
+
+
+def test_what_is_read_back_does_not_count_but_is_processed() -> None:
+    figures = Figures()
+    figures.processed("suhu-0", 5, count=False)
+    assert figures.lag({"suhu-0": 6}) == 0
+    figures.processed("suhu-0", 6)
+    assert figures.take()["readings"] == 1
+
+
+def test_lag_is_what_has_no_result_yet_in_all_partitions() -> None:
+    figures = Figures()
+    figures.processed("suhu-0", 9)
+    figures.processed("suhu-1", 4)
+    assert figures.lag({"suhu-0": 10, "suhu-1": 5}) == 0
+    assert figures.lag({"suhu-0": 13, "suhu-1": 7, "suhu-2": 2}) == 3 + 2 + 2
+
+
+def test_lag_is_never_negative_in_a_partition() -> None:
+    """The ends were asked for before the last results came."""
+    figures = Figures()
+    figures.processed("suhu-0", 9)
+    assert figures.lag({"suhu-0": 4, "suhu-1": 1}) == 1
+
+
+def test_take_does_not_change_the_lag() -> None:
+    figures = Figures()
+    figures.processed("suhu-0", 9)
+    figures.take()
+    assert figures.lag({"suhu-0": 12}) == 2

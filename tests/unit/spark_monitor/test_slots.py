@@ -1,0 +1,19 @@
+"""One task slot for each partition of each query, and for each partition of each stateful step."""
+
+import re
+from importlib import resources
+
+import pytest
+
+from spark_monitor.slots import STATEFUL_STEPS, needed
+
+
+@pytest.mark.parametrize(("source_partitions", "slots"), [(2, 2 + 2 + 4), (8, 8 + 8 + 4)])
+def test_slots_are_both_queries_sources_and_the_state(source_partitions: int, slots: int) -> None:
+    assert needed(source_partitions) == slots
+
+
+def test_the_stateful_steps_are_as_many_as_the_status_query_has() -> None:
+    """One slot too few and the query would never start."""
+    source = resources.files("spark_monitor").joinpath("status.py").read_text("utf-8")
+    assert len(re.findall(r"\.groupBy\(", source)) == STATEFUL_STEPS
