@@ -267,13 +267,13 @@ def test_changes_shows_a_warehouse_only_when_its_state_changes(
     quiet = MonitorProcess(broker.bootstrap, tmp_path, spark_jars, DISPLAY="changes", STARTING_OFFSETS="latest")
     try:
         quiet.start()
+        before = client.end("monitor-status")
         for number, suhu in enumerate([70, 85, 86, 87, 70, 71, 88]):
-            client.reading("suhu", "CHANGES", suhu)
-            client.flush()
-            client.reading("kelembaban", "CHANGES", 60)
-            client.flush()
-            done = client.read("monitor-status", 0, lambda m, n=number: len(records(m, "CHANGES")) >= 2 * (n + 1))  # type: ignore[misc]
-            assert done
+            for stream, value in ("suhu", suhu), ("kelembaban", 60):
+                wanted = 2 * number + (1 if stream == "suhu" else 2)
+                client.reading(stream, "CHANGES", value)
+                client.flush()
+                client.read("monitor-status", before, lambda found, wanted=wanted: len(found) >= wanted)  # type: ignore[misc]
         quiet.wait_for("CHANGES", ["Suhu 88.00°C -"])
         quiet.wait_for("CHANGES", ["Suhu: 88.00°C"])
         alerts = [line.split("Suhu ")[2][:5] for line in quiet.about("CHANGES") if line.startswith("[Peringatan")]

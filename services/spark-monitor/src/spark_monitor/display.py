@@ -12,21 +12,25 @@ back as long again, and shown if nothing newer has come."""
 
 Record = Mapping[str, Any]
 
+Series = tuple[str, str, str]
+"""A warehouse, a rule, and the partition that the offsets of the readings belong to (`topic-number`)."""
+
 
 @dataclass
 class Episode:
-    """A warehouse above a limit: the offset of the alert that was shown, and the last alert since."""
+    """A warehouse above a limit. Offsets of the alert that was shown, the last alert, the first reading below since."""
 
     shown: int
     latest: int
     latest_message: str
+    ended_at: int | None
 
 
 class Display:
     """Chooses and words the lines. With `changes`, an alert or status is shown only when a warehouse's state changes.
 
     Alerts and statuses come through different topics, so a reading's alert may overtake the status of the reading
-    before it; the readings' offsets put them in order.
+    before it, and the other way round; the readings' offsets in their partition put them in order.
     """
 
     def __init__(self, rules: Rules, mode: Literal["all", "changes"]) -> None:
@@ -34,28 +38,34 @@ class Display:
         self._changes_only = mode == "changes"
         self._shown_until: dict[str, float] = {}
         self._state: dict[str, str] = {}
-        self._episodes: dict[tuple[str, str], Episode] = {}
+        self._episodes: dict[Series, Episode] = {}
+        self._last_below: dict[Series, int] = {}
         self._held_back: dict[str, tuple[float, Record]] = {}
 
     def alert(self, alert: Record, offset: int) -> list[str]:
         """Return the lines for one alert (as in its topic) of the reading at `offset`."""
         if not self._changes_only:
             return [alert["message"]]
-        key = (alert["entity_id"], alert["rule"])
-        if episode := self._episodes.get(key):
+        series = (alert["entity_id"], alert["rule"], alert["alert_id"].rsplit("-", 2)[0])
+        episode = self._episodes.get(series)
+        if episode and (episode.ended_at is None or offset < episode.ended_at):
             episode.latest, episode.latest_message = offset, alert["message"]
             return []
-        self._episodes[key] = Episode(offset, offset, alert["message"])
+        last_below = self._last_below.get(series, -1)
+        ended_at = last_below if last_below > offset else None
+        self._episodes[series] = Episode(offset, offset, alert["message"], ended_at)
         return [alert["message"]]
 
     def status(self, status: Record, offset: int, now: float) -> list[str]:
         """Return the lines for one status (as in its topic) of the reading at `offset`; `now` is epoch seconds."""
         lines = self._end_episodes(status, offset) if self._changes_only else []
         _, held_back = self._held_back.get(status["entity_id"], (0, None))
-        if held_back and held_back["event_time"] <= status["event_time"]:
-            del self._held_back[status["entity_id"]]
+        is_older = held_back is not None and status["event_time"] < held_back["event_time"]
+        if not is_older:
+            self._held_back.pop(status["entity_id"], None)
         if not status["complete"] and now - status["received_at"] > CATCHING_UP_SECONDS:
-            self._held_back[status["entity_id"]] = (now + CATCHING_UP_SECONDS, status)
+            if not is_older:
+                self._held_back[status["entity_id"]] = (now + CATCHING_UP_SECONDS, status)
             return lines
         return [*lines, *self._show(status)]
 
@@ -80,15 +90,18 @@ class Display:
         """End the episodes that this status's reading is no longer part of."""
         lines = []
         for rule in self._rules.alerts_of(status["stream"]):
-            key = (status["entity_id"], rule)
-            episode = self._episodes.get(key)
-            if episode is None or rule in status["alerts"] or offset < episode.shown:
+            if rule in status["alerts"]:
+                continue
+            series = (status["entity_id"], rule, status["status_id"].rsplit("-", 1)[0])
+            self._last_below[series] = offset
+            episode = self._episodes.get(series)
+            if episode is None or offset < episode.shown:
                 continue
             if episode.latest > offset:
                 lines.append(episode.latest_message)
                 episode.shown = episode.latest
-            else:
-                del self._episodes[key]
+            elif episode.ended_at is None:
+                episode.ended_at = offset
         return lines
 
     def _state_of(self, status: Record) -> str:

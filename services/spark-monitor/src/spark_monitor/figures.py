@@ -1,5 +1,6 @@
 """What the monitor did in the last minute, for its log."""
 
+import math
 import threading
 from collections import Counter
 from typing import Any
@@ -74,4 +75,4 @@ def percentile_ms(ordered: list[float], fraction: float) -> float | None:
     """Return the nearest-rank percentile of ascending seconds in milliseconds, or None of nothing."""
     if not ordered:
         return None
-    return round(ordered[min(len(ordered) - 1, int(len(ordered) * fraction))] * 1000, 1)
+    return round(ordered[math.ceil(len(ordered) * fraction) - 1] * 1000, 1)

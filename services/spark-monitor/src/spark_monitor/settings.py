@@ -17,8 +17,8 @@ def _is_time_zone(name: str) -> str:
 
 
 def _unless_it_is_a_screen(value: object) -> object:
-    """On a desktop DISPLAY names the screen (`:0`, `host:10.0`) and was not meant for the monitor."""
-    return "all" if isinstance(value, str) and re.fullmatch(r"[\w.-]*:\d+(\.\d+)?", value) else value
+    """On a desktop DISPLAY names the screen (`:0`, `host:10.0`, a Mac's `/path:0`): not meant for the monitor."""
+    return "all" if isinstance(value, str) and re.fullmatch(r".*:\d+(\.\d+)?", value) else value
 
 
 class MonitorSettings(ServiceSettings):

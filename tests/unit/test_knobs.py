@@ -1,0 +1,156 @@
+"""Every knob stands in .env.example with the code's default; compose.yaml hands it on to the service that reads it."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+from pydantic_settings import BaseSettings
+
+from producer_kelembaban.__main__ import KELEMBABAN
+from producer_suhu.__main__ import SUHU
+from sensorkit.simulation import load_settings
+from spark_monitor.settings import MonitorSettings
+from topic_init.settings import Settings as TopicSettings
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = (ROOT / ".env.example").read_text("utf-8").splitlines()
+COMPOSE = (ROOT / "compose.yaml").read_text("utf-8")
+
+FIXED = {"KAFKA_BOOTSTRAP_SERVERS"}
+"""What compose.yaml itself says."""
+
+OF_THE_IMAGE = {"CHECKPOINT_DIR", "SPARK_JARS_DIR", "TOPICS_FILE", "WAIT_SECONDS"}
+"""Where things lie in the container, and how long a start may take there."""
+
+OF_THE_CONTAINER = {"SENSOR_ID"}
+"""Each container of a scaled service has its own: its host name."""
+
+Services = dict[str, type[BaseSettings]]
+
+
+class Knob(NamedTuple):
+    """A variable that a user may set, and who reads it."""
+
+    service: str
+    variable: str
+    field: str
+    settings: type[BaseSettings]
+
+
+def variables(settings: type[BaseSettings]) -> dict[str, str]:
+    """Return the fields' names by their variables."""
+    prefix = settings.model_config["env_prefix"]
+    return {
+        str(field.validation_alias or f"{prefix}{name}".upper()): name for name, field in settings.model_fields.items()
+    }
+
+
+@pytest.fixture
+def services(monkeypatch: pytest.MonkeyPatch) -> Services:
+    """Return each service's settings; no variable of the developer's own reaches them."""
+    for name in list(os.environ):
+        monkeypatch.delenv(name)
+    return {
+        "producer-suhu": type(load_settings(SUHU)),
+        "producer-kelembaban": type(load_settings(KELEMBABAN)),
+        "spark-monitor": MonitorSettings,
+        "topic-init": TopicSettings,
+    }
+
+
+@pytest.fixture
+def knobs(services: Services) -> list[Knob]:
+    return [
+        Knob(service, variable, field, settings)
+        for service, settings in services.items()
+        for variable, field in variables(settings).items()
+        if variable not in FIXED | OF_THE_IMAGE | OF_THE_CONTAINER
+    ]
+
+
+@pytest.fixture
+def example() -> dict[str, str]:
+    """Return what .env.example says, commented out as it is."""
+    found = [line.removeprefix("#").split("=", 1) for line in EXAMPLE if re.match(r"#[A-Z_]+=", line)]
+    return {name: value for name, value in found}  # noqa: C416 - mypy knows no pair in a list
+
+
+@pytest.fixture
+def environments() -> dict[str, dict[str, Any]]:
+    """Return each service's `environment`; a value of None hands the variable on."""
+    return {name: service.get("environment", {}) for name, service in yaml.safe_load(COMPOSE)["services"].items()}
+
+
+@pytest.fixture
+def interpolated() -> set[tuple[str, str]]:
+    """Return the variables that compose.yaml itself reads, with the defaults that it has for them."""
+    return set(re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", COMPOSE))
+
+
+def test_every_knob_stands_in_the_example(knobs: list[Knob], example: dict[str, str]) -> None:
+    assert {knob.variable for knob in knobs} - example.keys() == set()
+
+
+def test_the_example_has_the_code_s_defaults(
+    knobs: list[Knob], example: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The text is read as the service would read it: 70 is 70.0. An empty text is read as the default, so it is None."""
+    different = {}
+    for service, variable, field, settings in knobs:
+        default = getattr(settings(), field)
+        monkeypatch.setenv(variable, example[variable])
+        said = getattr(settings(), field) if example[variable] else None
+        if said != default:
+            different[service, variable] = (said, default)
+    assert different == {}
+
+
+def test_compose_hands_every_knob_on_to_the_service_that_reads_it(
+    knobs: list[Knob], environments: dict[str, dict[str, Any]]
+) -> None:
+    """Without a value: else the default would stand in two places."""
+    absent = object()
+    assert [
+        (knob.service, knob.variable)
+        for knob in knobs
+        if environments[knob.service].get(knob.variable, absent) is not None
+    ] == []
+
+
+def test_compose_hands_on_nothing_that_the_service_does_not_read(
+    services: Services, environments: dict[str, dict[str, Any]]
+) -> None:
+    assert [
+        (service, variable)
+        for service, settings in services.items()
+        for variable, value in environments[service].items()
+        if value is None and variable not in variables(settings)
+    ] == []
+
+
+def test_compose_says_where_kafka_is(services: Services, environments: dict[str, dict[str, Any]]) -> None:
+    said = {service: environments[service].get("KAFKA_BOOTSTRAP_SERVERS") for service in services}
+    assert said == dict.fromkeys(services, "kafka:9092")
+
+
+def test_what_compose_itself_reads_stands_in_the_example_with_the_same_default(
+    example: dict[str, str], interpolated: set[tuple[str, str]]
+) -> None:
+    assert interpolated - set(example.items()) == set()
+    read = set(re.findall(r"(?<!\$)\$\{?([A-Z_]+)", COMPOSE))
+    assert {name for name, _ in interpolated} == read, "one has no default"
+
+
+def test_the_example_names_nothing_that_nobody_reads(
+    knobs: list[Knob], example: dict[str, str], interpolated: set[tuple[str, str]]
+) -> None:
+    assert example.keys() - {knob.variable for knob in knobs} - {name for name, _ in interpolated} == set()
+
+
+def test_the_example_sets_nothing_and_names_each_knob_once(example: dict[str, str]) -> None:
+    """Copied to .env as it is, it changes nothing."""
+    assert [line for line in EXAMPLE if line and not line.startswith("#")] == []
+    assert len([line for line in EXAMPLE if re.match(r"#[A-Z_]+=", line)]) == len(example)
