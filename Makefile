@@ -1,8 +1,9 @@
 # `make` or `make help` lists the commands.
 PYTHON ?= python3
+SITE ?= gudang
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := libs/sensorkit services/producer-suhu services/producer-kelembaban services/spark-monitor infra/topic-init infra/local
+PACKAGES := libs/sensorkit services/producer-suhu services/producer-kelembaban services/producer-mesin services/spark-monitor infra/topic-init infra/local
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -29,8 +30,16 @@ down: ## Stop the stack in Docker; the data stays (docker compose down -v remove
 	docker compose down
 
 .PHONY: run
-run: $(VENV)/ready ## Start the stack without Docker, as processes; Ctrl-C stops it
-	@python -m local_stack
+run: $(VENV)/ready ## Start the stack without Docker, as processes; Ctrl-C stops it. SITE=pabrik adds the factory
+	@python -m local_stack --site $(SITE)
+
+.PHONY: check-rules
+check-rules: $(VENV)/ready ## Say every mistake in the rules, or in RULES_FILE=...
+	@python -m spark_monitor check-rules $(RULES_FILE)
+
+.PHONY: test-rules
+test-rules: $(VENV)/ready ## Run the rules' own tests, or those beside RULES_FILE=...
+	@python -m spark_monitor test-rules $(RULES_FILE)
 
 .PHONY: test
 test: lint test-unit test-spark test-integration test-stack ## All tests and checks; sets up what it needs

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.integration.monitor_process import ROOT, Client, create_topics
 
+from local_stack import jars
 from local_stack.kafka import Kafka, kafka_running, local_kafka
 from local_stack.layout import Site
+from local_stack.processes import running
 
 
 def new_site(state: Path) -> Site:
@@ -40,3 +43,22 @@ def stoppable_kafka(site: Site) -> Iterator[Kafka]:
     """Run a broker for one test: `bootstrap`, `stop_broker()` and `start_broker()` on the same port and data."""
     with local_kafka(site) as broker:
         yield broker
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """Run a broker of this module's own: the monitor's topics have fixed names."""
+    with local_kafka(new_site(tmp_path_factory.mktemp("monitor-kafka"))) as broker:
+        create_topics(broker.bootstrap, ROOT / "infra/topic-init/topics.yaml")
+        yield broker
+
+
+@pytest.fixture(scope="module")
+def spark_jars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with running(tmp_path_factory.mktemp("jars-log")) as processes:
+        return jars.fetch(jars.SPARK_POM, Site().jars, processes)
+
+
+@pytest.fixture(scope="module")
+def client(broker: Kafka) -> Client:
+    return Client(broker.bootstrap)

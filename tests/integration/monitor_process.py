@@ -26,6 +26,12 @@ def eventually(condition: Callable[[], Any], what: Callable[[], str], seconds: f
         time.sleep(0.05)
 
 
+def create_topics(bootstrap: str, file: Path) -> None:
+    """Run topic-init on a file of topics."""
+    env = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": bootstrap, "TOPICS_FILE": str(file)}
+    subprocess.run([sys.executable, "-m", "topic_init"], env=env, check=True, capture_output=True)
+
+
 class MonitorProcess:
     """`python -m spark_monitor` with a checkpoint of its own; `lines` grows with its stdout, over restarts too."""
 
@@ -41,6 +47,7 @@ class MonitorProcess:
             "LOG_FORMAT": "json",
             "CHECKPOINT_MINUTES": "1",
             "TZ": "Asia/Jakarta",
+            "RULES_FILE": str(ROOT / "services/spark-monitor/rules.yaml"),
             **env,
         }
         self._env.pop("DISPLAY", None)
@@ -105,6 +112,10 @@ class MonitorProcess:
 
         eventually(lambda: not missing(), lambda: f"not printed: {missing()}; printed: {self.about(gudang)}", seconds)
 
+    def wait_for_line(self, text: str, seconds: float = 30) -> None:
+        """Wait until a printed line has the text."""
+        eventually(lambda: any(text in line for line in list(self.lines)), lambda: f"not printed: {text}", seconds)
+
     def _read_lines(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
         for line in process.stdout:
@@ -140,6 +151,10 @@ class Client:
     def flush(self) -> None:
         """Return when Kafka has acknowledged all that was sent."""
         assert self._producer.flush(60) == 0
+
+    def alerts(self, entity: str) -> list[dict[str, Any]]:
+        """Return all alerts of one entity."""
+        return records(self.read("monitor-peringatan"), entity)
 
     def end(self, topic: str) -> int:
         """Return the end offset of a topic's first partition."""

@@ -11,31 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.conftest import new_site
-from tests.integration.monitor_process import ROOT, TOPICS, Client, MonitorProcess, eventually, records
+from tests.integration.monitor_process import TOPICS, Client, MonitorProcess, eventually, records
 
-from local_stack import jars
-from local_stack.kafka import Kafka, local_kafka
-from local_stack.layout import Site
-from local_stack.processes import running
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    """Run a broker of this module's own: the monitor's topics have fixed names."""
-    with local_kafka(new_site(tmp_path_factory.mktemp("monitor-kafka"))) as broker:
-        env = os.environ | {
-            "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap,
-            "TOPICS_FILE": str(ROOT / "infra/topic-init/topics.yaml"),
-        }
-        subprocess.run([sys.executable, "-m", "topic_init"], env=env, check=True, capture_output=True)
-        yield broker
-
-
-@pytest.fixture(scope="module")
-def spark_jars(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with running(tmp_path_factory.mktemp("jars-log")) as processes:
-        return jars.fetch(jars.SPARK_POM, Site().jars, processes)
+from local_stack.kafka import Kafka
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +23,6 @@ def monitor(broker: Kafka, spark_jars: Path, tmp_path_factory: pytest.TempPathFa
     process.start()
     yield process
     process.end()
-
-
-@pytest.fixture(scope="module")
-def client(broker: Kafka) -> Client:
-    return Client(broker.bootstrap)
 
 
 COMBINATIONS = [

@@ -3,11 +3,15 @@
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
-from spark_monitor import rules
+from spark_monitor import rules_file
+from spark_monitor.rules import Rules
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -36,5 +40,5 @@ def spark() -> Iterator[SparkSession]:
 
 
 @pytest.fixture(scope="session")
-def warehouse() -> rules.Rules:
-    return rules.load()
+def warehouse() -> Rules:
+    return rules_file.load(ROOT / "services/spark-monitor/rules.yaml")

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from tests.spark.kafka_rows import RECEIVED, SCHEMA, TOPICS
 
 from spark_monitor.queries import statuses
+from spark_monitor.reporter import origin_of
 from spark_monitor.rules import Rules
 
 Said = list[dict[str, Any]]
@@ -54,7 +55,7 @@ def run(spark: SparkSession, warehouse: Rules, tmp_path: Path) -> Run:
         )
         query.awaitTermination()
         said = [json.loads(row.value) for row in spark.sql("SELECT value FROM said").collect()]
-        return sorted(said, key=lambda status: int(status["status_id"].rsplit("-", 1)[1]))
+        return sorted(said, key=lambda status: origin_of(status["status_id"])[1])
 
     return streamed
 
@@ -72,7 +73,8 @@ def test_each_combination_has_its_words(run: Run, suhu: float, kelembaban: float
     first, second = run(("suhu", suhu, 0), ("kelembaban", kelembaban, 0.5))
     assert first["status"] == "Data tidak lengkap (kelembaban belum ada)"
     assert second == {
-        "status_id": "sensor-kelembaban-gudang-0-1",
+        "status_id": "sensor-kelembaban-gudang-0-1-gudang",
+        "rule": "gudang",
         "entity_id": "G1",
         "suhu": suhu,
         "kelembaban": kelembaban,
@@ -112,7 +114,7 @@ def test_a_reading_far_behind_the_other_stream_is_the_old_side(run: Run) -> None
 
 def test_an_out_of_order_reading_changes_nothing(run: Run) -> None:
     said = run(("suhu", 85, 5), ("suhu", 70, 0), ("kelembaban", 60, 5))
-    assert [status["status_id"].rsplit("-", 1)[1] for status in said] == ["0", "2"]
+    assert [origin_of(status["status_id"])[1] for status in said] == [0, 2]
     assert said[1]["status"] == "Suhu tinggi, kelembaban normal"
 
 

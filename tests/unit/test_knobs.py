@@ -10,6 +10,7 @@ import yaml
 from pydantic_settings import BaseSettings
 
 from producer_kelembaban.__main__ import KELEMBABAN
+from producer_mesin.__main__ import MESIN
 from producer_suhu.__main__ import SUHU
 from sensorkit.simulation import load_settings
 from spark_monitor.settings import MonitorSettings
@@ -24,6 +25,9 @@ FIXED = {"KAFKA_BOOTSTRAP_SERVERS"}
 
 OF_THE_IMAGE = {"CHECKPOINT_DIR", "SPARK_JARS_DIR", "TOPICS_FILE", "WAIT_SECONDS"}
 """Where things lie in the container, and how long a start may take there."""
+
+MOUNTED = {"RULES_FILE"}
+"""What is a file beside the repository, and always at the same place in the container."""
 
 OF_THE_CONTAINER = {"SENSOR_ID"}
 """Each container of a scaled service has its own: its host name."""
@@ -56,6 +60,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Services:
     return {
         "producer-suhu": type(load_settings(SUHU)),
         "producer-kelembaban": type(load_settings(KELEMBABAN)),
+        "producer-mesin": type(load_settings(MESIN)),
         "spark-monitor": MonitorSettings,
         "topic-init": TopicSettings,
     }
@@ -67,15 +72,15 @@ def knobs(services: Services) -> list[Knob]:
         Knob(service, variable, field, settings)
         for service, settings in services.items()
         for variable, field in variables(settings).items()
-        if variable not in FIXED | OF_THE_IMAGE | OF_THE_CONTAINER
+        if variable not in FIXED | OF_THE_IMAGE | MOUNTED | OF_THE_CONTAINER
     ]
 
 
 @pytest.fixture
 def example() -> dict[str, str]:
     """Return what .env.example says, commented out as it is."""
-    found = [line.removeprefix("#").split("=", 1) for line in EXAMPLE if re.match(r"#[A-Z_]+=", line)]
-    return {name: value for name, value in found}  # noqa: C416 - mypy knows no pair in a list
+    named = (line[1:].partition("=") for line in EXAMPLE if re.match(r"#[A-Z_]+=", line))
+    return {name: value for name, _, value in named}
 
 
 @pytest.fixture
@@ -97,7 +102,7 @@ def test_every_knob_stands_in_the_example(knobs: list[Knob], example: dict[str, 
 def test_the_example_has_the_code_s_defaults(
     knobs: list[Knob], example: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The text is read as the service would read it: 70 is 70.0. An empty text is read as the default, so it is None."""
+    """The text is read as the service would read it: 70 is 70.0. Empty means that there is no default."""
     different = {}
     for service, variable, field, settings in knobs:
         default = getattr(settings(), field)

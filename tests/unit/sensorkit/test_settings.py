@@ -124,7 +124,7 @@ def test_defaults_are_the_design_s() -> None:
     suhu, kelembaban = load_settings(SUHU), load_settings(KELEMBABAN)
     assert (suhu.topic, suhu.min, suhu.max) == ("sensor-suhu-gudang", 70, 90)
     assert (kelembaban.topic, kelembaban.min, kelembaban.max) == ("sensor-kelembaban-gudang", 60, 80)
-    assert suhu.gudang_ids == kelembaban.gudang_ids == ("G1", "G2", "G3")
+    assert suhu.entity_ids == kelembaban.entity_ids == ("G1", "G2", "G3")
     assert suhu.interval_seconds == kelembaban.interval_seconds == 1
 
 

@@ -50,7 +50,7 @@ def series(count: int, **variables: object) -> list[float]:
 
 def test_each_tick_measures_every_warehouse_once() -> None:
     found = measured(2, GUDANG_IDS="A,B", SENSOR_ID="s-1")
-    assert [(each.gudang_id, each.field, each.sensor_id) for each in found] == [
+    assert [(each.entity_id, each.quantity, each.sensor_id) for each in found] == [
         ("A", "suhu", "s-1"),
         ("B", "suhu", "s-1"),
         ("A", "suhu", "s-1"),

@@ -2,14 +2,15 @@
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from spark_monitor import rules_file
 from spark_monitor.display import CATCHING_UP_SECONDS, Display
-from spark_monitor.rules import load
 
-RULES = load()
+RULES = rules_file.load(Path(__file__).parents[3] / "services/spark-monitor/rules.yaml")
 NOW = 1_763_785_000.0
 BLOCK = """\
 [Status Gabungan] Gudang G1:
@@ -29,7 +30,9 @@ def alert(entity: str = "G1", rule: str = "suhu_tinggi", text: object = "84.31",
         "entity_id": entity,
         "event_time": NOW,
         "received_at": NOW,
-        "message": RULES.alerts[rule].message.format(entity=entity, value=text, time="2026-11-22 11:29:18"),
+        "message": RULES.alerts[rule].message.format(
+            entity=entity, value=text, unit=RULES.streams[stream].unit, time="2026-11-22 11:29:18"
+        ),
     }
 
 
@@ -38,14 +41,19 @@ def status(
 ) -> dict[str, Any]:
     """Return the status for a reading of `stream`, as it stands in its topic."""
     values = {"suhu": suhu, "kelembaban": kelembaban}
+    rule = RULES.statuses["gudang"]
     raised = {
-        name for name, rule in RULES.alerts.items() for value in [values[rule.stream]] if value and value > rule.above
+        name
+        for name, alert in RULES.alerts_in(rule).items()
+        for value in [values[alert.stream]]
+        if value and value > alert.threshold
     }
     complete = None not in values.values()
-    (text,) = (each.text for each in RULES.status.texts if each.alerts == raised)
+    (text,) = (each.text for each in rule.texts if each.alerts == raised)
     missing = " dan ".join(name for name, value in values.items() if value is None)
     return {
-        "status_id": f"sensor-{stream}-gudang-0-1",
+        "status_id": f"sensor-{stream}-gudang-0-1-gudang",
+        "rule": "gudang",
         "entity_id": "G1",
         **values,
         "status": text if complete else f"Data tidak lengkap ({missing} terakhir 43 detik lalu)",
@@ -322,7 +330,7 @@ def test_a_warehouse_that_moves_to_another_partition_is_heard() -> None:
     assert display.alert(alert(), 1000)
     display.status(status(NORMAL), 1001, NOW)
     assert display.alert(alert(partition=1), 1)
-    display.status(status(NORMAL, status_id="sensor-suhu-gudang-1-2"), 2, NOW)
+    display.status(status(NORMAL, status_id="sensor-suhu-gudang-1-2-gudang"), 2, NOW)
     assert display.alert(alert(partition=1), 3)
     assert display.alert(alert(partition=1), 4) == []
 
@@ -381,3 +389,26 @@ def test_in_any_order_of_arrival_no_alarm_is_missed_or_repeated(ahead: int) -> N
                 assert of[-1] == len(expected) - 1, case
             if ahead <= 2:
                 assert of == list(range(len(expected))), case
+
+
+def test_a_repeated_status_that_pairs_anew_is_shown_and_no_other() -> None:
+    """After a restart the topics may be read in another order: the old reading completes the pair of the new one."""
+    display = Display(RULES, "all")
+    lone = status(suhu=None)
+    assert display.status(lone, 1, NOW)
+    assert not display.status(lone, 1, NOW, is_repeated=True)
+    pair = status(suhu=85.0)
+    assert display.status(pair, 1, NOW, is_repeated=True)
+    assert not display.status(pair, 1, NOW, is_repeated=True)
+
+
+def test_while_a_backlog_is_expected_even_fresh_incomplete_statuses_wait() -> None:
+    display = Display(RULES, "all")
+    display.expect_backlog(NOW)
+    assert not display.status(status(suhu=None), 1, NOW + 1)
+    assert display.due(NOW + 1 + CATCHING_UP_SECONDS)
+
+
+def test_a_status_of_rules_that_are_gone_is_not_shown() -> None:
+    display = Display(RULES, "all")
+    assert not display.status(status(rule="lama"), 1, NOW)

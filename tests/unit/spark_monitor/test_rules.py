@@ -1,51 +1,42 @@
-"""The rules that ship with the monitor, and mistakes in such a file."""
+"""The rules that ship with the monitor, and what is said of each kind of mistake."""
 
-from collections.abc import Callable
-from importlib import resources
-from typing import Any
+from pathlib import Path
 
 import pytest
-import yaml
-from pydantic import ValidationError
 
-from spark_monitor.rules import Rules, load
+from spark_monitor import rules_file
+from spark_monitor.rules import Rules
 
-TIME = "2026-11-22 11:29:18"
-
-
-def changed(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-    """Return the file's content after a change to it."""
-    content: dict[str, Any] = yaml.safe_load(resources.files("spark_monitor").joinpath("rules.yaml").read_text("utf-8"))
-    change(content)
-    return content
+FILE = Path(__file__).parents[3] / "services/spark-monitor/rules.yaml"
+TEXT = FILE.read_text("utf-8")
 
 
-def mistake(change: Callable[[dict[str, Any]], object]) -> str:
-    """Return what is said of the file after a change to it."""
-    with pytest.raises(ValidationError) as caught:
-        Rules.model_validate(changed(change))
-    return str(caught.value)
+def mistakes(*changes: tuple[str, str]) -> list[str]:
+    """Return what is said of the shipped file after changes to its text: `line: path: what`."""
+    text = TEXT
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    found = rules_file.check(text)
+    return [] if isinstance(found, Rules) else [each.said(Path("f")).removeprefix("f:") for each in found]
 
 
-def test_the_limits_are_the_design_s() -> None:
-    rules = load()
-    assert {name: (alert.stream, alert.above) for name, alert in rules.alerts.items()} == {
-        "suhu_tinggi": ("suhu", 80),
-        "kelembaban_tinggi": ("kelembaban", 70),
+def line_of(text: str) -> int:
+    """Return the number of the first line of the shipped file that has a text."""
+    return next(number for number, line in enumerate(TEXT.splitlines(), 1) if text in line)
+
+
+def test_the_shipped_rules_are_those_of_the_warehouse_and_the_factory() -> None:
+    rules = rules_file.load(FILE)
+    assert {name: (alert.stream, alert.comparison, alert.threshold) for name, alert in rules.alerts.items()} == {
+        "suhu_tinggi": ("suhu", "above", 80),
+        "kelembaban_tinggi": ("kelembaban", "above", 70),
+        "suhu_mesin_tinggi": ("mesin", "above", 80),
     }
-    assert rules.status.within_seconds == 10
-
-
-def test_the_words_are_the_design_s() -> None:
-    rules = load()
-    assert {
-        rules.alerts[name].message.format(entity="G1", value=value, time=TIME)
-        for name, value in {"suhu_tinggi": "84.31", "kelembaban_tinggi": "72.18"}.items()
-    } == {
-        f"[Peringatan Suhu Tinggi] Gudang G1: Suhu 84.31°C - {TIME}",
-        f"[Peringatan Kelembaban Tinggi] Gudang G1: Kelembaban 72.18% - {TIME}",
-    }
-    assert {text.alerts: text.text for text in rules.status.texts} == {
+    assert rules.topics == ("sensor-suhu-gudang", "sensor-kelembaban-gudang", "sensor-suhu")
+    assert rules.combined_topics == ("sensor-suhu-gudang", "sensor-kelembaban-gudang")
+    assert rules.statuses["gudang"].within_seconds == 10
+    assert {text.alerts: text.text for text in rules.statuses["gudang"].texts} == {
         frozenset({"suhu_tinggi", "kelembaban_tinggi"}): "Bahaya tinggi! Barang berisiko rusak",
         frozenset({"suhu_tinggi"}): "Suhu tinggi, kelembaban normal",
         frozenset({"kelembaban_tinggi"}): "Kelembaban tinggi, suhu aman",
@@ -53,72 +44,132 @@ def test_the_words_are_the_design_s() -> None:
     }
 
 
-def test_topics_are_the_streams_each_once() -> None:
-    rules = load()
-    assert rules.topics == ("sensor-suhu-gudang", "sensor-kelembaban-gudang")
-    shared = Rules.model_validate(
-        changed(lambda content: content["streams"]["kelembaban"].update(topic="sensor-suhu-gudang"))
-    )
-    assert shared.topics == ("sensor-suhu-gudang",)
+def test_alerts_of_a_stream_and_statuses_with_it() -> None:
+    rules = rules_file.load(FILE)
+    assert list(rules.alerts_of("suhu")) == ["suhu_tinggi"]
+    assert list(rules.alerts_in(rules.statuses["gudang"])) == ["suhu_tinggi", "kelembaban_tinggi"]
+    assert (rules.statuses_with("suhu"), rules.statuses_with("mesin")) == (["gudang"], [])
 
 
-def test_alerts_of_a_stream() -> None:
-    rules = load()
-    assert rules.alerts_of("suhu") == {"suhu_tinggi": rules.alerts["suhu_tinggi"]}
-    assert rules.alerts_of("tekanan") == {}
+KINDS = {
+    "unknown stream of an alert": (
+        [("    stream: kelembaban\n", "    stream: basah\n")],
+        "stream: kelembaban",
+        "alerts.kelembaban_tinggi.stream: expected one of the streams kelembaban, mesin, suhu; found 'basah'",
+    ),
+    "unknown stream of a status": (
+        [("streams: [suhu, kelembaban]", "streams: [suhu, basah]")],
+        "streams: [suhu",
+        "statuses.gudang.streams.1: expected one of the streams kelembaban, mesin, suhu; found 'basah'",
+    ),
+    "duplicate name": (
+        [("  kelembaban_tinggi:\n    stream", "  suhu_tinggi:\n    stream")],
+        "  kelembaban_tinggi:",
+        "alerts.suhu_tinggi: the name stands here twice",
+    ),
+    "limit outside what is plausible": (
+        [("above: 70", "above: 170")],
+        "above: 70",
+        "alerts.kelembaban_tinggi.above: expected what is plausible for kelembaban, 0 to 100; found 170",
+    ),
+    "an entity's limit outside what is plausible": (
+        [("above: 70", "overrides: {G2: -1}\n    above: 70")],
+        "above: 70",
+        "alerts.kelembaban_tinggi.overrides.G2: expected what is plausible for kelembaban, 0 to 100; found -1",
+    ),
+    "a place that does not exist in a message": (
+        [("Kelembaban {value}", "Kelembaban {nilai}")],
+        "Kelembaban {value}",
+        "alerts.kelembaban_tinggi.message: {nilai} is not known here; known are {entity}, {value}",
+    ),
+    "a place that does not exist in a status": (
+        [("({missing})", "({hilang})")],
+        "({missing})",
+        "statuses.gudang.incomplete: {hilang} is not known here; known are {missing}",
+    ),
+    "streams that can't be told apart": (
+        [("sensor-kelembaban-gudang", "sensor-suhu-gudang"), ("value_field: kelembaban", "value_field: suhu")],
+        "value_field: kelembaban",
+        "streams.kelembaban.value_field: expected another than that of suhu, which reads the same topic",
+    ),
+    "streams on one topic with other entities": (
+        [("    topic: sensor-suhu\n", "    topic: sensor-suhu-gudang\n"), ("    event_time: kafka", "    #")],
+        "entity_field: sensor_id",
+        "streams.mesin.entity_field: expected 'gudang_id' as in suhu, which reads the same topic",
+    ),
+    "status over one stream": (
+        [("streams: [suhu, kelembaban]", "streams: [suhu]")],
+        "streams: [suhu",
+        "statuses.gudang.streams: expected two or more different streams",
+    ),
+    "a combination without words": (
+        [("      - alerts: [suhu_tinggi]\n        text: Suhu tinggi, kelembaban normal\n", "")],
+        "texts:",
+        "statuses.gudang.texts: expected a text for the alerts [suhu_tinggi]",
+    ),
+    "an unknown key": (
+        [('    unit: "%"', '    units: "%"')],
+        'unit: "%"',
+        "streams.kelembaban.units: Extra inputs are not permitted; found '%'",
+    ),
+    "a missing key": (
+        [('    unit: "%"\n', "")],
+        "  kelembaban:",
+        "streams.kelembaban.unit: Field required",
+    ),
+    "two comparisons": (
+        [("above: 70", "above: 70\n    below: 10")],
+        "  kelembaban_tinggi:",
+        "alerts.kelembaban_tinggi: expected one of above, at_least, below, at_most, found above, below",
+    ),
+    "text as a number": (
+        [("above: 70", "above: hot")],
+        "above: 70",
+        "alerts.kelembaban_tinggi.above: Input should be a valid number, unable to parse string",
+    ),
+    "an unknown section": (
+        [("statuses:\n", "states:\n")],
+        "statuses:",
+        "states: unknown section; known are streams, alerts, statuses",
+    ),
+    "a range upside down": (
+        [("[0, 100]", "[100, 0]")],
+        "[0, 100]",
+        "streams.kelembaban.plausible: expected [lowest, highest]",
+    ),
+}  # fmt: skip
 
 
-def test_an_alert_on_an_unknown_stream_is_told() -> None:
-    said = mistake(lambda content: content["alerts"]["suhu_tinggi"].update(stream="tekanan"))
-    assert "alerts.suhu_tinggi.stream: no stream is named 'tekanan'" in said
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_mistake_is_said_with_its_line_and_path(kind: str) -> None:
+    changes, where, said = KINDS[kind]
+    found = mistakes(*changes)
+    assert any(each.startswith(f"{line_of(where)}: {said}") for each in found), (line_of(where), found)
 
 
-def test_a_status_of_an_unknown_stream_is_told() -> None:
-    said = mistake(lambda content: content["status"].update(streams=["suhu", "tekanan"]))
-    assert "status.streams: no stream is named 'tekanan'" in said
-
-
-@pytest.mark.parametrize("number", range(4))
-def test_a_missing_combination_is_told(number: int) -> None:
-    missing = sorted(changed(lambda _: None)["status"]["texts"][number]["alerts"])
-    said = mistake(lambda content: content["status"]["texts"].pop(number))
-    assert f"status.texts: no text for the alerts {missing}" in said
-
-
-def test_a_new_alert_needs_texts_only_if_the_status_looks_at_its_stream() -> None:
-    def add_stream(content: dict[str, Any]) -> None:
-        content["streams"]["tekanan"] = content["streams"]["suhu"] | {"topic": "sensor-tekanan"}
-        content["alerts"]["tekanan_tinggi"] = {"stream": "tekanan", "above": 1, "message": "!"}
-
-    assert Rules.model_validate(changed(add_stream)).alerts_of("tekanan")
-    said = mistake(lambda content: content["alerts"].update(suhu_beku=content["alerts"]["suhu_tinggi"]))
-    assert "status.texts: no text for the alerts ['suhu_beku']" in said
+def test_all_mistakes_come_in_one_run_by_line() -> None:
+    found = mistakes(("above: 80", "above: 800"), ("above: 70", "above: 700"), ("[0, 100]", "[0, 100, 5]"))
+    assert len(found) == 2, "kelembaban's range is wrong, so its limit can't be judged"
+    assert [int(each.split(":")[0]) for each in found] == sorted(int(each.split(":")[0]) for each in found)
 
 
 @pytest.mark.parametrize(
-    "where", [(), ("streams", "suhu"), ("alerts", "suhu_tinggi"), ("status",), ("status", "texts", 0)]
-)
-def test_an_unknown_key_is_told(where: tuple[str | int, ...]) -> None:
-    def add_key(content: Any) -> None:
-        for step in where:
-            content = content[step]
-        content["treshold"] = 1
-
-    said = mistake(add_key)
-    assert ".".join(str(step) for step in (*where, "treshold")) in said
-    assert "Extra inputs are not permitted" in said
-
-
-@pytest.mark.parametrize(
-    ("change", "where"),
+    ("text", "said"),
     [
-        (lambda content: content["alerts"]["suhu_tinggi"].pop("above"), "alerts.suhu_tinggi.above"),
-        (lambda content: content["alerts"]["suhu_tinggi"].update(above="hot"), "alerts.suhu_tinggi.above"),
-        (lambda content: content["status"].update(streams=["suhu"]), "status.streams"),
-        (lambda content: content["status"].update(within_seconds=0), "status.within_seconds"),
-        (lambda content: content["streams"]["suhu"].update(value_field="suhu`"), "streams.suhu.value_field"),
-        (lambda content: content["alerts"].update({"Suhu-Beku": content["alerts"]["suhu_tinggi"]}), "Suhu-Beku"),
+        ("streams: [", "f:1: file: not YAML: "),
+        ("", "f:1: file: expected the sections streams, alerts, statuses"),
+        ("[]", "f:1: file: expected the sections streams, alerts, statuses"),
+        ("alerts: {}", "f:1: streams: expected names with what belongs to each"),
+        ("streams: 5", "f:1: streams: expected names with what belongs to each"),
+        ("streams: {A: {}}", "f:1: streams.A: String should match pattern"),
     ],
 )
-def test_a_wrong_value_is_told_with_its_place(change: Callable[[dict[str, Any]], object], where: str) -> None:
-    assert where in mistake(change)
+def test_a_file_of_another_kind_is_refused(text: str, said: str) -> None:
+    found = rules_file.check(text)
+    assert not isinstance(found, Rules)
+    assert any(each.said(Path("f")).startswith(said) for each in found), [each.said(Path("f")) for each in found]
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(rules_file.RulesError, match=r"rules\.yaml: can't be read"):
+        rules_file.load(tmp_path / "rules.yaml")

@@ -8,9 +8,13 @@ import pytest
 from spark_monitor.slots import STATEFUL_STEPS, needed
 
 
-@pytest.mark.parametrize(("source_partitions", "slots"), [(2, 2 + 2 + 4), (8, 8 + 8 + 4)])
-def test_slots_are_both_queries_sources_and_the_state(source_partitions: int, slots: int) -> None:
-    assert needed(source_partitions) == slots
+@pytest.mark.parametrize(
+    ("alert_partitions", "status_partitions", "slots"), [(3, 2, 3 + 2 + 4), (12, 8, 12 + 8 + 4), (1, 0, 1)]
+)
+def test_slots_are_both_queries_sources_and_the_state(
+    alert_partitions: int, status_partitions: int, slots: int
+) -> None:
+    assert needed(alert_partitions, status_partitions) == slots
 
 
 def test_the_stateful_steps_are_as_many_as_the_status_query_has() -> None:

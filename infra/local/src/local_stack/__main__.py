@@ -19,14 +19,14 @@ from sensorkit import shutdown
 
 def main() -> int:
     """Run the stack until a signal comes or a process ends."""
-    site = _site()
+    site, producers_at = _arguments()
     stop = shutdown.on_signals()
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # the terminal is closed; nohup wants it ignored
         signal.signal(signal.SIGHUP, lambda _number, _frame: stop.set())
     with running(site.logs, stop) as processes:
         try:
             prerequisites.check(site)
-            _start(site, processes)
+            _start(site, producers_at, processes)
             processes.watch()
         except StopRequested:
             _say("stopping: producers, monitor, Kafka, ZooKeeper")
@@ -36,7 +36,7 @@ def main() -> int:
     return 0
 
 
-def _start(site: Site, processes: Processes) -> None:
+def _start(site: Site, producers_at: str, processes: Processes) -> None:
     began = time.monotonic()
 
     def step(number: int, what: str) -> None:
@@ -56,19 +56,21 @@ def _start(site: Site, processes: Processes) -> None:
     step(5, "monitor (Spark)")
     services.start_monitor(spark_jars)
     step(6, "producers, then the first heartbeats")
-    services.start_producers()
+    services.start_producers(stack.AT_SITE[producers_at])
     services.wait_until_ready()
     seconds = time.monotonic() - began
     _say(f"running after {seconds:.1f} s: Kafka on {site.bootstrap}, logs in {site.logs}, Ctrl-C to stop")
 
 
-def _site() -> Site:
+def _arguments() -> tuple[Site, str]:
     parser = argparse.ArgumentParser(prog="local_stack", description="The whole stack as plain processes.")
     parser.add_argument("--state", type=Path, default=Site.state, help="folder of data and logs (%(default)s)")
     parser.add_argument("--kafka-port", type=int, default=Site.kafka_port, help="%(default)s")
     parser.add_argument("--zookeeper-port", type=int, default=Site.zookeeper_port, help="%(default)s")
+    parser.add_argument("--site", choices=stack.AT_SITE, default="gudang", help="which producers run (%(default)s)")
     chosen = parser.parse_args()
-    return Site(state=chosen.state.resolve(), kafka_port=chosen.kafka_port, zookeeper_port=chosen.zookeeper_port)
+    site = Site(state=chosen.state.resolve(), kafka_port=chosen.kafka_port, zookeeper_port=chosen.zookeeper_port)
+    return site, chosen.site
 
 
 def _say(line: str) -> None:

@@ -13,6 +13,8 @@ from local_stack.processes import Child, Processes
 TOPICS_SECONDS = 150
 READY_SECONDS = 180
 PRODUCERS = {"producer-suhu": "producer_suhu", "producer-kelembaban": "producer_kelembaban"}
+AT_SITE = {"gudang": PRODUCERS, "pabrik": PRODUCERS | {"producer-mesin": "producer_mesin"}}
+"""The producers that run, by the name of the site; the factory comes on top of the warehouses."""
 
 
 def user_environment(dotenv: Path, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -42,12 +44,16 @@ class Services:
 
     def start_monitor(self, jars: Path) -> None:
         """Start the monitor with the connector's `jars`; its alerts go to this program's stdout."""
-        env = {"SPARK_JARS_DIR": str(jars), "CHECKPOINT_DIR": str(self._state / "checkpoints")}
+        env = {
+            "SPARK_JARS_DIR": str(jars),
+            "CHECKPOINT_DIR": str(self._state / "checkpoints"),
+            "RULES_FILE": str(ROOT / self._env.get("RULES_FILE", "services/spark-monitor/rules.yaml")),
+        }
         self._start("spark-monitor", "spark_monitor", env, own_stdout=True, deadline=30)
 
-    def start_producers(self) -> None:
-        """Start one producer of each kind."""
-        for name, module in PRODUCERS.items():
+    def start_producers(self, producers: Mapping[str, str]) -> None:
+        """Start one producer of each kind, given as name and module."""
+        for name, module in producers.items():
             self._start(name, module, {}, own_stdout=False, deadline=10)
 
     def wait_until_ready(self) -> None:

@@ -1,33 +1,39 @@
-"""A warehouse reading's form on the wire: JSON in UTF-8, keyed by the warehouse so that its readings stay in order."""
+"""A reading and its form on the wire: JSON in UTF-8, keyed so that an entity's readings stay in order."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One measurement of one warehouse.
+    """One measurement of one entity (a warehouse, a machine) by one sensor.
 
-    `field` names the quantity (`suhu` in °C, `kelembaban` in %), `timestamp` is UNIX epoch seconds as a double: a
-    32-bit float would round today's epoch to 128 s.
+    `quantity` says what was measured (`suhu` in °C, `kelembaban` in %), `timestamp` is UNIX epoch seconds as a double:
+    a 32-bit float would round today's epoch to 128 s.
     """
 
-    gudang_id: str
-    field: str
+    entity_id: str
+    quantity: str
     value: float
     timestamp: float
     sensor_id: str
 
     def key(self) -> bytes:
         """Return the Kafka key."""
-        return self.gudang_id.encode()
+        return self.entity_id.encode()
 
-    def to_json(self) -> bytes:
-        """Return `{"gudang_id":…,"<field>":…,"timestamp":…,"sensor_id":…}` without blanks."""
-        message = {
-            "gudang_id": self.gudang_id,
-            self.field: self.value,
-            "timestamp": self.timestamp,
-            "sensor_id": self.sensor_id,
-        }
-        return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+def warehouse_message(reading: Reading) -> dict[str, object]:
+    """Return `{"gudang_id":…,"<quantity>":…,"timestamp":…,"sensor_id":…}`."""
+    return {
+        "gudang_id": reading.entity_id,
+        reading.quantity: reading.value,
+        "timestamp": reading.timestamp,
+        "sensor_id": reading.sensor_id,
+    }
+
+
+def to_json(message: Mapping[str, object]) -> bytes:
+    """Return a message's bytes: without blanks, and never NaN (raises ValueError), which JSON does not have."""
+    return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

@@ -5,7 +5,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Self
 
@@ -15,7 +15,7 @@ from pydantic_settings import SettingsConfigDict
 
 from sensorkit import heartbeat, log, settings, shutdown
 from sensorkit.publisher import Publisher
-from sensorkit.reading import Reading
+from sensorkit.reading import Reading, to_json, warehouse_message
 
 events = structlog.get_logger()
 
@@ -23,6 +23,7 @@ FLUSH_SECONDS = 8
 REPORT_SECONDS = 60
 
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$", description="a topic's name")]
+EntityIds = Annotated[tuple[str, ...], settings.CommaSeparated, Field(description="names like G1,G2,G3")]
 Limit = Annotated[float, Field(allow_inf_nan=False, description="a number")]
 
 
@@ -30,14 +31,17 @@ Limit = Annotated[float, Field(allow_inf_nan=False, description="a number")]
 class Sensor:
     """What makes a producer the producer of one quantity.
 
-    `quantity` names the JSON field and the settings; `topic` and the range `low`…`high` (in the quantity's unit) are
-    the settings' defaults.
+    `quantity` names the settings; `topic`, the range `low`…`high` (in the quantity's unit) and the `entities` that it
+    measures (`entities_variable` names the setting) are the settings' defaults; `message` gives a reading its form.
     """
 
     quantity: str
     topic: str
     low: float
     high: float
+    entities: tuple[str, ...] = ("G1", "G2", "G3")
+    entities_variable: str = "GUDANG_IDS"
+    message: Callable[[Reading], Mapping[str, object]] = warehouse_message
 
 
 class SimulationSettings(settings.ServiceSettings):
@@ -51,21 +55,17 @@ class SimulationSettings(settings.ServiceSettings):
     queue_messages: Annotated[int, Field(ge=1, le=100_000, description="messages, 1 to 100000")] = 20_000
     delivery_timeout_seconds: Annotated[float, Field(ge=1, le=86_400, description="seconds, 1 to 86400")] = 3600.0
 
-    gudang_ids: Annotated[
-        tuple[str, ...],
-        settings.CommaSeparated,
-        Field(validation_alias="GUDANG_IDS", description="names like G1,G2,G3"),
-    ] = ("G1", "G2", "G3")
+    entity_ids: EntityIds
     sensor_id: Annotated[
         str, Field(validation_alias="SENSOR_ID", min_length=1, max_length=64, description="1 to 64 characters")
     ] = socket.gethostname()
 
-    @field_validator("gudang_ids", mode="before")
+    @field_validator("entity_ids", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
-    @field_validator("gudang_ids")
+    @field_validator("entity_ids")
     @classmethod
     def _are_distinct_names(cls, ids: tuple[str, ...]) -> tuple[str, ...]:
         if not all(0 < len(one) <= 64 for one in ids) or len(set(ids)) != len(ids):  # noqa: PLR2004
@@ -93,7 +93,7 @@ def run(sensor: Sensor) -> None:
         queue_messages=config.queue_messages,
         delivery_timeout=config.delivery_timeout_seconds,
     )
-    events.info("started", topic=config.topic, sensor_id=config.sensor_id, gudang_ids=config.gudang_ids)
+    events.info("started", topic=config.topic, sensor_id=config.sensor_id, entity_ids=config.entity_ids)
     if publisher.wait_for_topic():
         _publish_until_stopped(sensor, config, publisher, stop)
     unsent = publisher.flush(FLUSH_SECONDS)
@@ -113,23 +113,24 @@ def load_settings(sensor: Sensor) -> SimulationSettings:
         topic: TopicName = sensor.topic
         min: Limit = sensor.low
         max: Limit = sensor.high
+        entity_ids: Annotated[EntityIds, Field(validation_alias=sensor.entities_variable)] = sensor.entities
 
     return settings.load(Settings)
 
 
 def readings(sensor: Sensor, config: SimulationSettings) -> Iterator[list[Reading]]:
-    """Yield one reading of every warehouse, again and again: uniform in the range, two decimals, stamped with now."""
+    """Yield one reading of every entity, again and again: uniform in the range, two decimals, stamped with now."""
     randomness = random.Random(config.seed)  # noqa: S311 - a simulation, not a secret
     while True:
         yield [
             Reading(
-                gudang_id,
+                entity_id,
                 sensor.quantity,
                 round(randomness.uniform(config.min, config.max), 2),
                 time.time(),
                 config.sensor_id,
             )
-            for gudang_id in config.gudang_ids
+            for entity_id in config.entity_ids
         ]
 
 
@@ -154,7 +155,7 @@ def _publish_until_stopped(
     reported, seen = time.monotonic(), 0
     for _, tick in zip(ticks(config.interval_seconds, publisher, stop), readings(sensor, config), strict=False):
         for reading in tick:
-            publisher.publish(reading.key(), reading.to_json())
+            publisher.publish(reading.key(), to_json(sensor.message(reading)))
         if publisher.acknowledged > seen:
             seen = publisher.acknowledged
             heartbeat.beat()

@@ -1,20 +1,24 @@
 """Starts the queries and the reporter, watches over them, and stops them in order."""
 
+import argparse
 import sys
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import structlog
 from confluent_kafka import KafkaException
 
 from sensorkit import heartbeat, log, settings, shutdown
-from spark_monitor import queries, rules
+from spark_monitor import queries, rule_tests, rules_file
 from spark_monitor.display import Display
 from spark_monitor.figures import Figures
 from spark_monitor.outgoing import ALERTS, REFUSED, STATUSES
 from spark_monitor.reporter import Reporter
+from spark_monitor.rules import Rules
+from spark_monitor.rules_file import RulesError
 from spark_monitor.settings import MonitorSettings
 from spark_monitor.slots import needed
 from spark_monitor.supervisor import SupervisedQuery, cause_of
@@ -84,34 +88,32 @@ class Watch:
         return None
 
 
-def monitor(config: MonitorSettings, stop: threading.Event) -> int:
+def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int:
     """Run until `stop` (returns 0) or until something can't be mended from inside (returns 1)."""
-    warehouse = rules.load()
-    topics = Topics(config.kafka_bootstrap_servers, [*warehouse.topics, ALERTS, STATUSES, REFUSED])
+    topics = Topics(config.kafka_bootstrap_servers, [*rules.topics, ALERTS, STATUSES, REFUSED])
     if not topics.wait(stop):
         return 0
-    task_slots = needed(sum(topics.partitions[name] for name in warehouse.topics))
+    read_by = queries.read_by(rules)
+    task_slots = needed(*(sum(topics.partitions[topic] for topic in read) for read in read_by.values()))
     figures = Figures()
     reporter = Reporter(
         config.kafka_bootstrap_servers,
-        Display(warehouse, config.display),
+        Display(rules, config.display),
         figures,
         sys.stdout,
         read_back_all=[
             topic for query, written in WRITTEN_BY.items() for topic in written
-            if not queries.checkpoint(config, query).exists()
+            if not queries.checkpoint(config, rules, query).exists()
         ],
     )  # fmt: skip
     reporter.start()
     events.info("starting Spark", task_slots=task_slots, partitions=topics.partitions)
     spark = queries.open_session(config, task_slots)
-    supervised = [
-        SupervisedQuery(name, start, stop) for name, start in queries.starters(spark, config, warehouse).items()
-    ]
+    supervised = [SupervisedQuery(name, start, stop) for name, start in queries.starters(spark, config, rules).items()]
     for query in supervised:
         query.start()
 
-    watch = Watch(supervised, reporter, figures, topics, warehouse.topics)
+    watch = Watch(supervised, reporter, figures, topics, rules.topics)
     reason = None
     while reason is None and not stop.wait(TICK_SECONDS):
         reason = watch.tick()
@@ -128,11 +130,56 @@ def monitor(config: MonitorSettings, stop: threading.Event) -> int:
     return 0 if reason is None else 1
 
 
+def check_rules(file: Path) -> int:
+    """Print every mistake in the rules, or what they hold; return the exit status."""
+    try:
+        rules = rules_file.load(file)
+    except RulesError as error:
+        print(error)
+        return 1
+    print(
+        f"{file}: no mistake: streams {len(rules.streams)}, alerts {len(rules.alerts)}, statuses {len(rules.statuses)}"
+    )
+    return 0
+
+
+def test_rules(file: Path, tests_file: Path) -> int:
+    """Run the rules' own tests, print how their lines differ; return the exit status."""
+    try:
+        rules, tests = rules_file.load(file), rule_tests.load(tests_file)
+    except RulesError as error:
+        print(error)
+        return 1
+    different = rule_tests.differences(rules, tests)
+    for name, difference in different.items():
+        print("\n".join([f"{tests_file}: {name}", *difference, ""]))
+    print(f"{len(tests) - len(different)} passed, {len(different)} failed")
+    return 1 if different else 0
+
+
 def main() -> None:
-    """Run the monitor with the settings of the environment."""
+    """Run the monitor, or one of its tools, with the settings of the environment."""
+    parser = argparse.ArgumentParser(prog="spark-monitor", description=__doc__)
+    commands = parser.add_subparsers(dest="command", metavar="check-rules | test-rules | (nothing: run)")
+    check = commands.add_parser("check-rules", help="say every mistake in a rules file")
+    test = commands.add_parser("test-rules", help="run a rules file's tests")
+    for command in (check, test):
+        command.add_argument("file", nargs="?", type=Path, help="the rules; default: RULES_FILE")
+    test.add_argument("tests", nargs="?", type=Path, help="default: the rules' name with .test.yaml beside them")
+    arguments = parser.parse_args()
+
     config = settings.load(MonitorSettings)
+    file = getattr(arguments, "file", None) or config.rules_file
+    if arguments.command == "check-rules":
+        sys.exit(check_rules(file))
+    if arguments.command == "test-rules":
+        sys.exit(test_rules(file, arguments.tests or file.with_suffix(".test.yaml")))
+    try:
+        rules = rules_file.load(file)
+    except RulesError as error:
+        sys.exit(str(error))
     log.configure("spark-monitor", config.log_level, config.log_format)
-    sys.exit(monitor(config, shutdown.on_signals()))
+    sys.exit(monitor(config, rules, shutdown.on_signals()))
 
 
 if __name__ == "__main__":

@@ -8,12 +8,24 @@ from pyspark.sql import functions as F
 from spark_monitor.outgoing import ALERTS, json_of, message
 from spark_monitor.rules import Alert, Rules, Stream
 
-VALUE_FORMAT = "%.2f"
+TIME_FORMAT = "yyyy-MM-dd HH:mm:ss"
 
 
-def is_raised(alert: Alert, stream: Column, amount: Column) -> Column:
-    """Say whether a reading raises the alert: of its stream, and strictly above its limit."""
-    return (stream == alert.stream) & (amount > alert.above)
+def threshold(alert: Alert, entity: Column) -> Column:
+    """Return the limit that holds for an entity."""
+    own = (F.when(entity == name, F.lit(limit)) for name, limit in alert.overrides.items())
+    return F.coalesce(*own, F.lit(alert.threshold))
+
+
+def is_raised(alert: Alert, entity: Column, amount: Column) -> Column:
+    """Say whether a value of the alert's stream is beyond the limit that holds for the entity."""
+    limit = threshold(alert, entity)
+    return {
+        "above": amount > limit,
+        "at_least": amount >= limit,
+        "below": amount < limit,
+        "at_most": amount <= limit,
+    }[alert.comparison]
 
 
 def alert_messages(rules: Rules) -> list[Column]:
@@ -23,7 +35,9 @@ def alert_messages(rules: Rules) -> list[Column]:
     """
     return [
         F.when(
-            F.col("refusal").isNull() & is_raised(alert, F.col("stream"), F.col("amount")),
+            F.col("refusal").isNull()
+            & (F.col("stream") == alert.stream)
+            & is_raised(alert, F.col("entity_id"), F.col("amount")),
             message(ALERTS, F.col("entity_id"), _alert(name, alert, rules.streams[alert.stream])),
         )
         for name, alert in rules.alerts.items()
@@ -31,6 +45,7 @@ def alert_messages(rules: Rules) -> list[Column]:
 
 
 def _alert(name: str, alert: Alert, stream: Stream) -> Column:
+    remark = [] if alert.keterangan is None else [F.lit(alert.keterangan).alias("keterangan")]
     return json_of(
         F.concat_ws("-", F.col("origin"), F.lit(name)).alias("alert_id"),
         F.lit(name).alias("rule"),
@@ -39,23 +54,32 @@ def _alert(name: str, alert: Alert, stream: Stream) -> Column:
         F.col("sensor_id"),
         F.col("amount").alias("value"),
         F.lit(stream.unit).alias("unit"),
-        F.lit(alert.above).alias("threshold"),
+        threshold(alert, F.col("entity_id")).alias("threshold"),
         F.col("event_time"),
         F.col("received").alias("received_at"),
-        _filled(alert.message).alias("message"),
+        *remark,
+        _words(alert, stream).alias("message"),
     )
 
 
-def _filled(template: str) -> Column:
-    """Return the template with the reading's `{entity}`, `{value}` and `{time}` (in Spark's session time zone)."""
-    contents = {
-        "entity": F.col("entity_id"),
-        "value": F.format_string(VALUE_FORMAT, F.col("amount")),
-        "time": F.from_unixtime(F.floor("event_time"), "yyyy-MM-dd HH:mm:ss"),
-    }
+def _words(alert: Alert, stream: Stream) -> Column:
+    """Return the alert's message with its places filled; the time is in Spark's session time zone."""
+    return filled(
+        alert.message,
+        entity=F.col("entity_id"),
+        value=F.format_string(stream.value_format, F.col("amount")),
+        unit=F.lit(stream.unit),
+        threshold=F.format_string(stream.value_format, threshold(alert, F.col("entity_id"))),
+        time=F.from_unixtime(F.floor("event_time"), TIME_FORMAT),
+        keterangan=F.lit(alert.keterangan or ""),
+    )
+
+
+def filled(template: str, **contents: Column) -> Column:
+    """Return a text with each `{place}` filled by the column of that name."""
     pieces: list[Column] = []
     for text, place, _, _ in string.Formatter().parse(template):
         pieces.append(F.lit(text))
         if place is not None:
             pieces.append(contents[place])
-    return F.concat(*pieces)
+    return F.concat(*pieces) if pieces else F.lit("")

@@ -12,8 +12,15 @@ back as long again, and shown if nothing newer has come."""
 
 Record = Mapping[str, Any]
 
+Key = tuple[str, str]
+"""An entity and the rule that speaks of it."""
+
 Series = tuple[str, str, str]
 """A warehouse, a rule, and the partition that the offsets of the readings belong to (`topic-number`)."""
+
+
+def _key(record: Record) -> Key:
+    return record["entity_id"], record["rule"]
 
 
 @dataclass
@@ -36,11 +43,13 @@ class Display:
     def __init__(self, rules: Rules, mode: Literal["all", "changes"]) -> None:
         self._rules = rules
         self._changes_only = mode == "changes"
-        self._shown_until: dict[str, float] = {}
-        self._state: dict[str, str] = {}
+        self._shown_until: dict[Key, float] = {}
+        self._sides: dict[Key, list[float | None]] = {}
+        self._settled_at = float("-inf")
+        self._state: dict[Key, str] = {}
         self._episodes: dict[Series, Episode] = {}
         self._last_below: dict[Series, int] = {}
-        self._held_back: dict[str, tuple[float, Record]] = {}
+        self._held_back: dict[Key, tuple[float, Record]] = {}
 
     def alert(self, alert: Record, offset: int) -> list[str]:
         """Return the lines for one alert (as in its topic) of the reading at `offset`."""
@@ -56,34 +65,51 @@ class Display:
         self._episodes[series] = Episode(offset, offset, alert["message"], ended_at)
         return [alert["message"]]
 
-    def status(self, status: Record, offset: int, now: float) -> list[str]:
-        """Return the lines for one status (as in its topic) of the reading at `offset`; `now` is epoch seconds."""
+    def status(self, status: Record, offset: int, now: float, *, is_repeated: bool = False) -> list[str]:
+        """Return the lines for one status (as in its topic) of the reading at `offset`; `now` is epoch seconds.
+
+        `is_repeated`: the reading had a status before. After a restart the topics may be read in another order. Then
+        another reading completes a pair, and its status says something new.
+        """
+        if status["rule"] not in self._rules.statuses:
+            return []  # from other rules, before a restart
         lines = self._end_episodes(status, offset) if self._changes_only else []
-        _, held_back = self._held_back.get(status["entity_id"], (0, None))
+        _, held_back = self._held_back.get(_key(status), (0, None))
         is_older = held_back is not None and status["event_time"] < held_back["event_time"]
+        if is_repeated and not status["complete"]:
+            return lines
         if not is_older:
-            self._held_back.pop(status["entity_id"], None)
-        if not status["complete"] and now - status["received_at"] > CATCHING_UP_SECONDS:
+            self._held_back.pop(_key(status), None)
+        if status["complete"]:
+            return [*lines, *self._show(status, is_repeated=is_repeated)]
+        if now - status["received_at"] > CATCHING_UP_SECONDS or now < self._settled_at:
             if not is_older:
-                self._held_back[status["entity_id"]] = (now + CATCHING_UP_SECONDS, status)
+                self._held_back[_key(status)] = (now + CATCHING_UP_SECONDS, status)
             return lines
         return [*lines, *self._show(status)]
+
+    def expect_backlog(self, now: float) -> None:
+        """Take what comes in the next seconds as read from a backlog."""
+        self._settled_at = now + CATCHING_UP_SECONDS
 
     def due(self, now: float) -> list[str]:
         """Return the lines of the statuses that were held back long enough."""
         due = [status for until, status in self._held_back.values() if until <= now]
         for status in due:
-            del self._held_back[status["entity_id"]]
+            del self._held_back[_key(status)]
         return [line for status in due for line in self._show(status)]
 
-    def _show(self, status: Record) -> list[str]:
-        if status["event_time"] < self._shown_until.get(status["entity_id"], float("-inf")):
+    def _show(self, status: Record, *, is_repeated: bool = False) -> list[str]:
+        shown_until = self._shown_until.get(_key(status), float("-inf"))
+        sides = [status.get(name) for name in self._rules.statuses[status["rule"]].streams]
+        if status["event_time"] < shown_until or (is_repeated and sides == self._sides.get(_key(status))):
             return []
-        self._shown_until[status["entity_id"]] = status["event_time"]
+        self._shown_until[_key(status)] = status["event_time"]
+        self._sides[_key(status)] = sides
         state = self._state_of(status)
-        if self._changes_only and self._state.get(status["entity_id"]) == state:
+        if self._changes_only and self._state.get(_key(status)) == state:
             return []
-        self._state[status["entity_id"]] = state
+        self._state[_key(status)] = state
         return self._block(status)
 
     def _end_episodes(self, status: Record, offset: int) -> list[str]:
@@ -92,7 +118,7 @@ class Display:
         for rule in self._rules.alerts_of(status["stream"]):
             if rule in status["alerts"]:
                 continue
-            series = (status["entity_id"], rule, status["status_id"].rsplit("-", 1)[0])
+            series = (status["entity_id"], rule, status["status_id"].rsplit("-", 2)[0])
             self._last_below[series] = offset
             episode = self._episodes.get(series)
             if episode is None or offset < episode.shown:
@@ -108,16 +134,16 @@ class Display:
         """Return what makes one state differ from another: the words, or which sides are missing (not for how long)."""
         if status["complete"]:
             return str(status["status"])
-        return "/".join(name for name in self._rules.status.streams if status[name] is None)
+        return "/".join(name for name in self._rules.statuses[status["rule"]].streams if status.get(name) is None)
 
     def _block(self, status: Record) -> list[str]:
-        values = {name: status[name] for name in self._rules.status.streams}
+        rule = self._rules.statuses[status["rule"]]
+        sides = [(self._rules.streams[name], status.get(name)) for name in rule.streams]
         return [
-            self._rules.status.title.format(entity=status["entity_id"]),
+            rule.title.format(entity=status["entity_id"]),
             *(
-                f"- {stream.label}: {'-' if values[name] is None else f'{values[name]:.2f}{stream.unit}'}"
-                for name in values
-                for stream in [self._rules.streams[name]]
+                f"- {stream.label}: {'-' if value is None else stream.value_format % value + stream.unit}"
+                for stream, value in sides
             ),
             f"- Status: {status['status']}",
             "-" * 30,

@@ -1,6 +1,8 @@
 """The two streaming queries: Kafka in, pure functions between, Kafka out."""
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
@@ -13,7 +15,7 @@ from spark_monitor.refusals import refusal_message
 from spark_monitor.rules import Rules
 from spark_monitor.settings import MonitorSettings
 from spark_monitor.slots import STATE_PARTITIONS
-from spark_monitor.status import status_messages, with_contemporaries, with_newest
+from spark_monitor.status import READINGS_A_SLOT, SLOT_SECONDS, SLOTS, status_messages, with_contemporaries, with_newest
 
 ALERTS_QUERY = "alerts"
 STATUS_QUERY = "status"
@@ -70,23 +72,43 @@ def statuses(messages: DataFrame, rules: Rules) -> DataFrame:
 
 def starters(spark: SparkSession, config: MonitorSettings, rules: Rules) -> dict[str, Callable[[], StreamingQuery]]:
     """Return, for each query by name, what starts it."""
+    transforms = {ALERTS_QUERY: alerts_and_refusals}
+    if rules.statuses:
+        transforms[STATUS_QUERY] = statuses
 
-    def starter(name: str, transform: Callable[[DataFrame, Rules], DataFrame]) -> Callable[[], StreamingQuery]:
-        return lambda: _start(name, transform(_read(spark, config, rules), rules), config)
+    def starter(name: str) -> Callable[[], StreamingQuery]:
+        def start() -> StreamingQuery:
+            messages = _read(spark, config, read_by(rules)[name])
+            return _start(name, transforms[name](messages, rules), checkpoint(config, rules, name), config)
 
-    return {ALERTS_QUERY: starter(ALERTS_QUERY, alerts_and_refusals), STATUS_QUERY: starter(STATUS_QUERY, statuses)}
+        return start
+
+    return {name: starter(name) for name in transforms}
 
 
-def checkpoint(config: MonitorSettings, query: str) -> Path:
-    """Return the folder with a query's checkpoint."""
-    return config.checkpoint_dir / query
+def read_by(rules: Rules) -> dict[str, tuple[str, ...]]:
+    """Return the topics that each query reads, by its name: for the status only those that it combines."""
+    return {ALERTS_QUERY: rules.topics, STATUS_QUERY: rules.combined_topics}
 
 
-def _read(spark: SparkSession, config: MonitorSettings, rules: Rules) -> DataFrame:
+def checkpoint(config: MonitorSettings, rules: Rules, query: str) -> Path:
+    """Return the folder with a query's checkpoint.
+
+    What the status query keeps depends on the streams that are combined. When they change, Spark can't take the old
+    state, so another layout has another folder: the query starts anew there, from the readings that Kafka still has.
+    """
+    if query == ALERTS_QUERY:
+        return config.checkpoint_dir / query
+    combined = {name: status.streams for name, status in rules.statuses.items()}
+    layout = json.dumps([combined, rules.combined_streams, STATE_PARTITIONS, SLOT_SECONDS, SLOTS, READINGS_A_SLOT])
+    return config.checkpoint_dir / f"{query}-{hashlib.sha256(layout.encode()).hexdigest()[:8]}"
+
+
+def _read(spark: SparkSession, config: MonitorSettings, topics: Iterable[str]) -> DataFrame:
     return (
         spark.readStream.format("kafka")
         .option("kafka.bootstrap.servers", config.kafka_bootstrap_servers)
-        .option("subscribe", ",".join(rules.topics))
+        .option("subscribe", ",".join(topics))
         .option("startingOffsets", config.starting_offsets)
         # Readings that outlived their retention while the monitor was away are gone; watching on matters more.
         .option("failOnDataLoss", "false")
@@ -94,14 +116,14 @@ def _read(spark: SparkSession, config: MonitorSettings, rules: Rules) -> DataFra
     )
 
 
-def _start(name: str, outgoing: DataFrame, config: MonitorSettings) -> StreamingQuery:
+def _start(name: str, outgoing: DataFrame, folder: Path, config: MonitorSettings) -> StreamingQuery:
     query: StreamingQuery = (
         outgoing.writeStream.queryName(name)
         .format("kafka")
         .option("kafka.bootstrap.servers", config.kafka_bootstrap_servers)
         # A refused message goes on whole, with headers: a little larger than the largest that came in.
         .option("kafka.max.request.size", str(2 * 1024 * 1024))
-        .option("checkpointLocation", str(checkpoint(config, name)))
+        .option("checkpointLocation", str(folder))
         .outputMode("update")
         .trigger(realTime=f"{config.checkpoint_minutes} minutes")  # type: ignore[call-overload]  # not in its types yet
         .start()

@@ -5,11 +5,13 @@ absent apart from null, which `from_json` mixes up, and it has no NaN or Infinit
 """
 
 from collections.abc import Callable
+from functools import reduce
+from operator import add
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_monitor.rules import Rules, Stream
+from spark_monitor.rules import KAFKA_TIME, Rules, Stream
 
 MAX_MESSAGE_BYTES = 64 * 1024
 """A reading has about 100 bytes. A far larger message is a mistake, and parsing it would hold up the others."""
@@ -48,12 +50,11 @@ def decode(messages: DataFrame, rules: Rules) -> DataFrame:
         "document",
         F.when(F.try_variant_get("values", "$[1]", "variant").isNull(), F.try_variant_get("values", "$[0]", "variant")),
     )
-    fields = raw.select(
+    fields = raw.withColumn("stream", _stream(rules)).select(
         "*",
-        _by_topic(rules, lambda name, _: F.lit(name)).alias("stream"),
         *_field("entity", rules, lambda stream: stream.entity_field),
         *_field("amount", rules, lambda stream: stream.value_field),
-        *_field("timestamp", rules, lambda _: "timestamp"),
+        *_field("timestamp", rules, lambda stream: stream.event_time),
         *_field("sensor", rules, lambda _: "sensor_id"),
     )
     typed = fields.select(
@@ -84,11 +85,13 @@ def _refusal(rules: Rules) -> Column:
     """Return the first thing that is wrong as struct<code, message>, or null. Messages are read by operators."""
     value = F.col("value")
     text = value.cast("string")
-    minimum = _by_topic(rules, lambda _, stream: F.lit(stream.minimum))
-    maximum = _by_topic(rules, lambda _, stream: F.lit(stream.maximum))
-    unit = _by_topic(rules, lambda _, stream: F.lit(stream.unit))
-    value_field = _by_topic(rules, lambda _, stream: F.lit(stream.value_field))
-    entity_field = _by_topic(rules, lambda _, stream: F.lit(stream.entity_field))
+    minimum = _by_stream(rules, lambda stream: F.lit(stream.plausible[0]))
+    maximum = _by_stream(rules, lambda stream: F.lit(stream.plausible[1]))
+    is_integer = _by_stream(rules, lambda stream: F.lit(stream.value_type == "integer"))
+    unit = _by_stream(rules, lambda stream: F.lit(stream.unit))
+    value_field = _by_stream(rules, lambda stream: F.lit(stream.value_field))
+    entity_field = _by_stream(rules, lambda stream: F.lit(stream.entity_field))
+    time_field = _by_stream(rules, lambda stream: F.lit(stream.event_time))
     entity = F.col("entity_id")
     amount = F.col("amount")
     ahead = F.col("event_time") - F.col("received")
@@ -125,10 +128,16 @@ def _refusal(rules: Rules) -> Column:
                 _shown("entity"),
             ),
         ),
+        (_is_ambiguous(rules), "AmbiguousReading", F.lit("pesan membawa nilai lebih dari satu jenis")),
         (
             ~_is_number("amount"),
             "InvalidValue",
             F.concat(value_field, F.lit(": diharapkan angka, diterima "), _shown("amount")),
+        ),
+        (
+            is_integer & (amount != F.floor(amount)),
+            "InvalidValue",
+            F.concat(value_field, F.lit(": diharapkan bilangan bulat, diterima "), _shown("amount")),
         ),
         (
             ~amount.between(minimum, maximum),
@@ -148,13 +157,14 @@ def _refusal(rules: Rules) -> Column:
         (
             ~_absent("timestamp") & (~_is_number("timestamp") | (F.col("event_time") < 0)),
             "InvalidTimestamp",
-            F.concat(F.lit("timestamp: diharapkan detik sejak 1970 (epoch), diterima "), _shown("timestamp")),
+            F.concat(time_field, F.lit(": diharapkan detik sejak 1970 (epoch), diterima "), _shown("timestamp")),
         ),
         (
             ahead > MAX_AHEAD_SECONDS,
             "FutureTimestamp",
             F.concat(
-                F.lit(f"timestamp: paling jauh {MAX_AHEAD_SECONDS} detik di depan jam Kafka, diterima "),
+                time_field,
+                F.lit(f": paling jauh {MAX_AHEAD_SECONDS} detik di depan jam Kafka, diterima "),
                 _shown("timestamp"),
             ),
         ),
@@ -166,14 +176,53 @@ def _refusal(rules: Rules) -> Column:
     return F.coalesce(*found)
 
 
-def _by_topic(rules: Rules, of: Callable[[str, Stream], Column]) -> Column:
-    """Return what `of(name, stream)` gives for the stream that the message's topic carries."""
-    return F.coalesce(*(F.when(F.col("topic") == each.topic, of(name, each)) for name, each in rules.streams.items()))
+def _by_topic(rules: Rules) -> dict[str, list[str]]:
+    """Return the names of the streams on each topic."""
+    names: dict[str, list[str]] = {}
+    for name, stream in rules.streams.items():
+        names.setdefault(stream.topic, []).append(name)
+    return names
+
+
+def _has_value_of(stream: Stream) -> Column:
+    return F.try_variant_get("document", f"$.{stream.value_field}", "variant").isNotNull()
+
+
+def _stream(rules: Rules) -> Column:
+    """Return the name of the message's stream: the topic's, or of several the first whose value is in the message."""
+    choices = []
+    for topic, names in _by_topic(rules).items():
+        is_there = F.col("topic") == topic
+        choices += [F.when(is_there & _has_value_of(rules.streams[name]), F.lit(name)) for name in names[:-1]]
+        choices.append(F.when(is_there, F.lit(names[-1])))
+    return F.coalesce(*choices)
+
+
+def _is_ambiguous(rules: Rules) -> Column:
+    """Say whether a message has the values of several streams, of which all but one would be lost."""
+    found = F.lit(False)
+    for topic, names in _by_topic(rules).items():
+        if len(names) > 1:
+            values = reduce(add, (_has_value_of(rules.streams[name]).cast("int") for name in names))
+            found |= (F.col("topic") == topic) & (values > 1)
+    return found
+
+
+def _by_stream(rules: Rules, of: Callable[[Stream], Column]) -> Column:
+    """Return what `of(stream)` gives for the message's stream."""
+    return F.coalesce(*(F.when(F.col("stream") == name, of(stream)) for name, stream in rules.streams.items()))
 
 
 def _field(name: str, rules: Rules, json_field: Callable[[Stream], str]) -> tuple[Column, Column]:
     """Return a field of the JSON as `<name>_raw` (VARIANT) and `<name>_type` (null when absent, VOID for null)."""
-    raw = _by_topic(rules, lambda _, stream: F.try_variant_get("document", f"$.{json_field(stream)}", "variant"))
+
+    def of(stream: Stream) -> Column:
+        field = json_field(stream)
+        if field == KAFKA_TIME and field == stream.event_time:
+            return F.lit(None).cast("variant")
+        return F.try_variant_get("document", f"$.{field}", "variant")
+
+    raw = _by_stream(rules, of)
     return raw.alias(f"{name}_raw"), F.schema_of_variant(raw).alias(f"{name}_type")
 
 

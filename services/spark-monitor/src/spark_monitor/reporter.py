@@ -85,6 +85,7 @@ class Reporter(threading.Thread):
         self._committed_at = 0.0
         self._boundaries: list[frozenset[str]] = []
         self._finish = threading.Event()
+        self._has_news = False
         self._caught_up_at = 0.0
         self._handlers = {ALERTS: self._alert, STATUSES: self._status, REFUSED: self._refusal}
         self.failure: Exception | None = None
@@ -168,9 +169,9 @@ class Reporter(threading.Thread):
 
     def _alert(self, result: Result, *, is_new: bool) -> list[str]:
         alert = json.loads(result.value)
-        partition, offset = split_origin(alert["alert_id"].removesuffix(f"-{alert['rule']}"))
+        partition, offset = origin_of(alert["alert_id"])
         self._figures.processed(partition, offset, count=is_new)
-        if not self._seen[ALERTS].add(f"{partition} {alert['rule']}", offset):
+        if not self._is_first(result, f"{partition} {alert['rule']}", offset):
             return []
         lines = self._display.alert(alert, offset)
         if is_new:
@@ -179,13 +180,16 @@ class Reporter(threading.Thread):
 
     def _status(self, result: Result, *, is_new: bool) -> list[str]:
         status = json.loads(result.value)
-        partition, offset = split_origin(status["status_id"])
+        partition, offset = origin_of(status["status_id"])
         self._figures.processed(partition, offset, count=is_new)
-        if not self._seen[STATUSES].add(partition, offset):
-            return []
-        now = time.time()
-        lines = self._display.status(status, offset, now)
-        if is_new:
+        is_first = self._is_first(result, f"{partition} {status['rule']}", offset)
+        # A status that is read back was shown in its time.
+        now = time.time() if is_new else status["received_at"]
+        if is_new and not self._has_news:
+            self._has_news = True
+            self._display.expect_backlog(now)
+        lines = self._display.status(status, offset, now, is_repeated=not is_first)
+        if is_new and is_first:
             self._figures.status(now - status["received_at"])
         return lines
 
@@ -193,10 +197,16 @@ class Reporter(threading.Thread):
         headers = {name.removeprefix("__connect.errors."): value for name, value in result.headers.items()}
         partition, offset = f"{headers['topic']}-{headers['partition']}", int(headers["offset"])
         self._figures.processed(partition, offset, count=is_new)
-        if self._seen[REFUSED].add(partition, offset) and is_new:
+        if self._is_first(result, partition, offset) and is_new:
             self._figures.refusal(headers["exception.class.name"])
             log.debug("refused", **headers)
         return []
+
+    def _is_first(self, result: Result, series: str, offset: int) -> bool:
+        topic, seen = result.place[0], self._seen[result.place[0]]
+        # A query without its checkpoint repeats all there is, through many boundaries.
+        for_good = topic in self._read_back_all and result.offset < self._printed_until[result.place]
+        return seen.add(series, offset, for_good=for_good)
 
     def _pass_boundary(self, topics: frozenset[str]) -> None:
         """Move up to where reading back would begin.
@@ -238,7 +248,7 @@ class Reporter(threading.Thread):
         }
 
 
-def split_origin(origin: str) -> tuple[str, int]:
-    """Split `topic-partition-offset` into `topic-partition` and the offset."""
-    partition, offset = origin.rsplit("-", 1)
+def origin_of(result_id: str) -> tuple[str, int]:
+    """Split `topic-partition-offset-rule` into `topic-partition` and the offset; a rule's name has no dash."""
+    partition, offset, _ = result_id.rsplit("-", 2)
     return partition, int(offset)

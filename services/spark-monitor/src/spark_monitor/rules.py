@@ -1,15 +1,46 @@
-"""The model of rules.yaml: streams of readings, alerts on them, and the status that combines them."""
+"""The model of rules.yaml: streams of readings, alerts on them, and the statuses that combine them.
 
+Here stand the forms, and what is wrong inside one part. `rules_file` reads the file and checks the parts against each
+other.
+"""
+
+import string
+from collections.abc import Mapping
 from functools import cached_property
-from importlib import resources
-from itertools import product
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 JsonField = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+TopicName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+
+KAFKA_TIME = "kafka"
+"""As a stream's `event_time`: Kafka's timestamp, for messages without a time of their own."""
+
+COMPARISONS = ("above", "at_least", "below", "at_most")
+
+
+def _template(*places: str) -> AfterValidator:
+    """Return a check that a text's braces name nothing but `places`."""
+
+    def check(text: str) -> str:
+        for _, place, form, conversion in string.Formatter().parse(text):
+            if place is not None and (place not in places or form or conversion):
+                allowed = ", ".join(f"{{{each}}}" for each in places)
+                raise ValueError(f"{{{place}}} is not known here; known are {allowed}")
+        return text
+
+    return AfterValidator(check)
 
 
 class Part(BaseModel):
@@ -21,21 +52,59 @@ class Part(BaseModel):
 class Stream(Part):
     """One quantity: where its readings come from, how they look, and what is physically plausible (in `unit`)."""
 
-    topic: str
+    topic: TopicName
     entity_field: JsonField
     value_field: JsonField
-    label: str
+    value_type: Literal["number", "integer"] = "number"
+    label: Annotated[str, StringConstraints(min_length=1)]
     unit: str
-    minimum: float
-    maximum: float
+    plausible: tuple[FiniteFloat, FiniteFloat]
+    event_time: JsonField = "timestamp"
+
+    @field_validator("plausible")
+    @classmethod
+    def _is_a_range(cls, plausible: tuple[float, float]) -> tuple[float, float]:
+        if plausible[0] >= plausible[1]:
+            raise ValueError("expected [lowest, highest]")
+        return plausible
+
+    @property
+    def value_format(self) -> str:
+        """How a value is shown, as a printf format."""
+        return "%.0f" if self.value_type == "integer" else "%.2f"
 
 
 class Alert(Part):
-    """Raised for every reading of `stream` that is strictly above `above` (in the stream's unit)."""
+    """Raised for every reading of `stream` beyond its limit (in the stream's unit); `overrides` has entities' own."""
 
     stream: Name
-    above: float
-    message: str
+    above: FiniteFloat | None = None
+    at_least: FiniteFloat | None = None
+    below: FiniteFloat | None = None
+    at_most: FiniteFloat | None = None
+    overrides: Mapping[str, FiniteFloat] = {}
+    keterangan: str | None = None
+    message: Annotated[str, _template("entity", "value", "unit", "threshold", "time", "keterangan")]
+
+    @model_validator(mode="after")
+    def _has_one_comparison(self) -> Self:
+        given = [name for name in COMPARISONS if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"expected one of {', '.join(COMPARISONS)}, found {', '.join(given) or 'none'}")
+        if "{keterangan}" in self.message and self.keterangan is None:
+            raise ValueError("message uses {keterangan}, which is not given")
+        return self
+
+    @property
+    def comparison(self) -> str:
+        """The name of the comparison that is given."""
+        return next(name for name in COMPARISONS if getattr(self, name) is not None)
+
+    @property
+    def threshold(self) -> float:
+        """The limit for entities without one of their own."""
+        limit: float = getattr(self, self.comparison)
+        return limit
 
 
 class StatusText(Part):
@@ -48,49 +117,52 @@ class StatusText(Part):
 class Status(Part):
     """The streams that are looked at together, if their event times are at most `within_seconds` apart."""
 
-    title: str
-    streams: Annotated[tuple[Name, ...], Field(min_length=2)]
-    within_seconds: Annotated[float, Field(gt=0)]
+    title: Annotated[str, _template("entity")]
+    streams: tuple[Name, ...]
+    within_seconds: Annotated[FiniteFloat, Field(gt=0)]
     texts: tuple[StatusText, ...]
+    incomplete: Annotated[str, _template("missing")]
+    too_old: Annotated[str, _template("stream", "age")]
+    never_seen: Annotated[str, _template("stream")]
+
+    @field_validator("streams")
+    @classmethod
+    def _are_several(cls, streams: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(streams)) < 2 or len(set(streams)) != len(streams):  # noqa: PLR2004 - to combine takes two
+            raise ValueError("expected two or more different streams")
+        return streams
 
 
 class Rules(Part):
-    """The whole file. `streams` and `alerts` are by name."""
+    """The whole file, by name."""
 
-    streams: dict[Name, Stream]
-    alerts: dict[Name, Alert]
-    status: Status
-
-    @model_validator(mode="after")
-    def _refer_to_what_exists(self) -> Self:
-        for name, alert in self.alerts.items():
-            if alert.stream not in self.streams:
-                raise ValueError(f"alerts.{name}.stream: no stream is named {alert.stream!r}")
-        for stream in self.status.streams:
-            if stream not in self.streams:
-                raise ValueError(f"status.streams: no stream is named {stream!r}")
-        return self
-
-    @model_validator(mode="after")
-    def _have_a_text_for_every_combination(self) -> Self:
-        relevant = [name for name, alert in self.alerts.items() if alert.stream in self.status.streams]
-        have = {text.alerts for text in self.status.texts}
-        for raised in product((False, True), repeat=len(relevant)):
-            combination = frozenset(name for name, is_raised in zip(relevant, raised, strict=True) if is_raised)
-            if combination not in have:
-                raise ValueError(f"status.texts: no text for the alerts {sorted(combination)}")
-        return self
+    streams: Annotated[Mapping[Name, Stream], Field(min_length=1)]
+    alerts: Mapping[Name, Alert] = {}
+    statuses: Mapping[Name, Status] = {}
 
     @cached_property
     def topics(self) -> tuple[str, ...]:
         """The topics that are read, in the file's order."""
         return tuple(dict.fromkeys(stream.topic for stream in self.streams.values()))
 
+    @cached_property
+    def combined_streams(self) -> tuple[str, ...]:
+        """The streams that any status combines, in the file's order."""
+        return tuple(name for name in self.streams if self.statuses_with(name))
+
+    @cached_property
+    def combined_topics(self) -> tuple[str, ...]:
+        """The topics of the streams that any status combines."""
+        return tuple(dict.fromkeys(self.streams[name].topic for name in self.combined_streams))
+
+    def statuses_with(self, stream: str) -> list[str]:
+        """Return the names of the statuses that a stream is part of."""
+        return [name for name, status in self.statuses.items() if stream in status.streams]
+
     def alerts_of(self, stream: str) -> dict[str, Alert]:
         """Return the alerts on one stream, by name."""
         return {name: alert for name, alert in self.alerts.items() if alert.stream == stream}
 
-
-def load() -> Rules:
-    """Read the rules that ship with the monitor. Raises pydantic's ValidationError when the file is wrong."""
-    return Rules.model_validate(yaml.safe_load(resources.files(__package__).joinpath("rules.yaml").read_text("utf-8")))
+    def alerts_in(self, status: Status) -> dict[str, Alert]:
+        """Return the alerts that tell one combination from another in a status, by name."""
+        return {name: alert for stream in status.streams for name, alert in self.alerts_of(stream).items()}

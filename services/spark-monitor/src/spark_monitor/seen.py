@@ -19,13 +19,16 @@ class Seen:
 
     def __init__(self) -> None:
         self._generations: tuple[Generation, Generation] = (defaultdict(BitMap64), defaultdict(BitMap64))
+        self._for_good: Generation = defaultdict(BitMap64)
 
-    def add(self, series: str, offset: int) -> bool:
-        """Remember a result; True if new. `series` is what has offsets of its own: a source partition and rule."""
-        current, previous = self._generations
-        if offset in current[series] or (series in previous and offset in previous[series]):
+    def add(self, series: str, offset: int, *, for_good: bool = False) -> bool:
+        """Remember a result; True if new. `series` is what has offsets of its own: a source partition and rule.
+
+        What is added `for_good` outlives the generations.
+        """
+        if any(offset in kept[series] for kept in (*self._generations, self._for_good)):
             return False
-        current[series].add(offset)
+        (self._for_good if for_good else self._generations[0])[series].add(offset)
         return True
 
     def start_generation(self) -> None:

@@ -25,6 +25,7 @@ class MonitorSettings(ServiceSettings):
     """What spark-monitor reads; the names are the fields' in capitals."""
 
     checkpoint_dir: Annotated[Path, Field(description="a folder")] = Path(".local/checkpoints")
+    rules_file: Annotated[Path, Field(description="a file")] = Path("services/spark-monitor/rules.yaml")
     spark_jars_dir: Annotated[Path, Field(description="the folder with the connector's jars")] = Path(".local/jars")
     checkpoint_minutes: Annotated[int, Field(ge=1, le=60, description="whole minutes, 1 to 60")] = 5
     driver_memory: Annotated[str, Field(pattern=r"^\d+[mg]$", description="a size like 512m or 2g")] = "512m"

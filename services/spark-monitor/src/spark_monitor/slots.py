@@ -10,8 +10,7 @@ STATEFUL_STEPS = 2
 """The steps of status.py."""
 
 
-def needed(source_partitions: int) -> int:
-    """Return the slots for both queries. Each reads every partition; the status query has its steps besides."""
-    alerts = source_partitions
-    status = source_partitions + STATEFUL_STEPS * STATE_PARTITIONS
-    return alerts + status
+def needed(alert_partitions: int, status_partitions: int) -> int:
+    """Return the slots for both queries, which read so many partitions; the status query has its steps besides."""
+    status = status_partitions + STATEFUL_STEPS * STATE_PARTITIONS if status_partitions else 0
+    return alert_partitions + status

@@ -12,14 +12,16 @@ Two steps, each a streaming aggregation that passes every reading on as it comes
 most one status a reading, and none that replaces a newer one.
 """
 
+from collections.abc import Callable
 from functools import reduce
+from operator import and_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_monitor.alerts import is_raised
+from spark_monitor.alerts import filled, is_raised
 from spark_monitor.outgoing import STATUSES, json_of, message
-from spark_monitor.rules import Alert, Rules, StatusText
+from spark_monitor.rules import Rules, Status, StatusText
 
 SLOT_SECONDS = 2
 """Width of a piece of the past. Contemporaries are found up to half of it apart: sensors report about once a second."""
@@ -34,16 +36,23 @@ READINGS_A_SLOT = 8
 def with_newest(readings: DataFrame, rules: Rules) -> DataFrame:
     """Add each stream's newest reading so far to every accepted reading (see `readings.decode`).
 
-    Returns `entity_id`, `reading` (struct<stream, event_time, received, offset, amount, origin>) and, for each stream
-    of the status, `newest_<stream>` (struct<event_time, received, amount>: by event time, then by arrival).
+    A reading counts for every status that its stream is part of, once for each. Returns `status` (its name),
+    `entity_id`, `reading` (struct<stream, event_time, received, offset, amount, origin>) and, for each combined stream,
+    `newest_<stream>` (struct<event_time, received, amount>: by event time, then by arrival).
     """
     kept = F.struct("event_time", "received", "amount")
+    part_of = F.coalesce(
+        *(
+            F.when(F.col("stream") == stream, F.array(*map(F.lit, rules.statuses_with(stream))))
+            for stream in rules.combined_streams
+        )
+    )
     return (
-        readings.where(F.col("stream").isin(*rules.status.streams))
-        .groupBy("entity_id")
+        readings.select("*", F.explode(part_of).alias("status"))
+        .groupBy("status", "entity_id")
         .agg(
             F.last(F.struct("stream", "event_time", "received", "offset", "amount", "origin")).alias("reading"),
-            *(F.max(F.when(F.col("stream") == name, kept)).alias(f"newest_{name}") for name in rules.status.streams),
+            *(F.max(F.when(F.col("stream") == name, kept)).alias(f"newest_{name}") for name in rules.combined_streams),
         )
     )
 
@@ -68,78 +77,98 @@ def with_contemporaries(newest: DataFrame, rules: Rules) -> DataFrame:
             )
         ).alias("slot"),
     )
-    carried = ["reading", *(f"newest_{name}" for name in rules.status.streams)]
+    carried = ["reading", *(f"newest_{name}" for name in rules.combined_streams)]
     kept = F.struct(at.alias("event_time"), F.col("reading.amount").alias("amount"))
     # By arrival, not by event time: in a ring, an older round must make room for the one being read.
     arrival = F.struct("reading.received", "reading.offset")
-    grouped = spread.groupBy("entity_id", F.pmod(F.col("slot.number"), F.lit(SLOTS)).alias("ring")).agg(
+    grouped = spread.groupBy("status", "entity_id", F.pmod(F.col("slot.number"), F.lit(SLOTS)).alias("ring")).agg(
         F.last(F.struct(F.col("slot.is_own").alias("is_own"), *carried)).alias("last"),
         *(
             F.max_by(kept, F.when(F.col("reading.stream") == name, arrival), READINGS_A_SLOT).alias(f"around_{name}")
-            for name in rules.status.streams
+            for name in rules.combined_streams
         ),
     )
     return grouped.where("last.is_own").select(
+        "status",
         "entity_id",
         *(F.col(f"last.{name}").alias(name) for name in carried),
-        *(f"around_{name}" for name in rules.status.streams),
+        *(f"around_{name}" for name in rules.combined_streams),
     )
 
 
 def status_messages(paired: DataFrame, rules: Rules) -> DataFrame:
     """Turn what `with_contemporaries` returns into rows of `topic, key, value, headers` for the statuses' topic."""
-    within = rules.status.within_seconds
-    streams = rules.status.streams
-    own = F.col("reading.stream")
+    streams = rules.combined_streams
+    within = _by_status(rules, lambda _, status: F.lit(status.within_seconds))
     at = F.col("reading.event_time")
 
-    def newest(name: str) -> Column:
-        return F.col(f"newest_{name}.event_time")
-
-    def seen(name: str) -> Column:
-        """Return the stream's reading that belongs to the one at hand, else its newest: struct<event_time, amount>."""
-        itself = F.struct(at.alias("event_time"), F.col("reading.amount").alias("amount"))
-        last = F.struct(newest(name).alias("event_time"), F.col(f"newest_{name}.amount").alias("amount"))
-        return (
-            F.when(own == name, itself)
-            .when((newest(name) <= at) & (_apart(newest(name), at) <= within), last)
-            # The other stream is ahead: its reading of this time is in the past that step 2 keeps, or there is none.
-            .when((newest(name) > at) & _nearest(name).isNotNull(), _nearest(name))
-            .when(newest(name).isNotNull(), last)
-        )
-
-    sides = paired.select(
+    sides = paired.select("*", within.alias("within")).select(
+        "status",
         "entity_id",
         "reading",
-        F.coalesce(*(F.when(own == name, newest(name)) for name in streams)).alias("own_newest"),
-        *(seen(name).alias(name) for name in streams),
+        "within",
+        F.coalesce(*(F.when(F.col("reading.stream") == s, F.col(f"newest_{s}.event_time")) for s in streams)).alias(
+            "own_newest"
+        ),
+        *(_side(name).alias(name) for name in streams),
     )
-    ages = sides.select("*", F.greatest(*(F.col(f"{name}.event_time") for name in streams)).alias("event_time")).select(
-        "*", *(_apart(F.col("event_time"), F.col(f"{name}.event_time")).alias(f"{name}_age") for name in streams)
+    times = sides.select("*", F.greatest(*_times(streams)).alias("event_time"))
+    ages = times.select(
+        "*", *(_apart(F.col("event_time"), F.col(f"{s}.event_time")).alias(f"{s}_age") for s in streams)
     )
     usable = ages.select(
-        "entity_id", "reading", "event_time", "own_newest",
-        *(F.when(F.col(f"{name}_age") <= within, F.col(f"{name}.amount")).alias(name) for name in streams),
+        "status", "entity_id", "reading", "within", "event_time", "own_newest",
+        *(F.when(F.col(f"{name}_age") <= F.col("within"), F.col(f"{name}.amount")).alias(name) for name in streams),
         *(f"{name}_age" for name in streams),
     )  # fmt: skip
     # An out-of-order reading says nothing new about now; one from long before may still complete the history.
     behind = F.col("own_newest") - at
-    judged = usable.withColumn("complete", reduce(Column.__and__, (F.col(name).isNotNull() for name in streams))).where(
-        (behind <= 0) | ((behind > within) & F.col("complete"))
+    complete = _by_status(rules, lambda _, status: reduce(and_, (F.col(name).isNotNull() for name in status.streams)))
+    judged = usable.withColumn("complete", complete).where(
+        (behind <= 0) | ((behind > F.col("within")) & F.col("complete"))
     )
-    value = json_of(
-        F.col("reading.origin").alias("status_id"),
+    value = _by_status(rules, lambda name, status: _status(name, status, rules))
+    return judged.select(message(STATUSES, F.col("entity_id"), value).alias("message")).select("message.*")
+
+
+def _status(name: str, status: Status, rules: Rules) -> Column:
+    return json_of(
+        F.concat_ws("-", F.col("reading.origin"), F.lit(name)).alias("status_id"),
+        F.lit(name).alias("rule"),
         F.col("entity_id"),
-        *(F.col(name) for name in streams),
-        F.when(F.col("complete"), _words(rules)).otherwise(_what_is_missing(rules)).alias("status"),
+        *(F.col(stream) for stream in status.streams),
+        F.when(F.col("complete"), _words(status, rules)).otherwise(_what_is_missing(status, rules)).alias("status"),
         F.col("event_time"),
         F.col("complete"),
-        *(F.col(f"{name}_age").alias(f"{name}_age_seconds") for name in streams),
-        own.alias("stream"),
-        _alerts_of_the_reading(rules).alias("alerts"),
+        *(F.col(f"{stream}_age").alias(f"{stream}_age_seconds") for stream in status.streams),
+        F.col("reading.stream").alias("stream"),
+        _alerts_of_the_reading(status, rules).alias("alerts"),
         F.col("reading.received").alias("received_at"),
     )
-    return judged.select(message(STATUSES, F.col("entity_id"), value).alias("message")).select("message.*")
+
+
+def _by_status(rules: Rules, of: Callable[[str, Status], Column]) -> Column:
+    """Return what `of(name, status)` gives for the row's status."""
+    return F.coalesce(*(F.when(F.col("status") == name, of(name, each)) for name, each in rules.statuses.items()))
+
+
+def _times(streams: tuple[str, ...]) -> list[Column]:
+    """Return the streams' event times; the repetition makes two of one, which `greatest` wants."""
+    return [F.col(f"{name}.event_time") for name in (*streams, streams[0])]
+
+
+def _side(name: str) -> Column:
+    """Return the stream's reading that belongs to the one at hand, else its newest: struct<event_time, amount>."""
+    at, newest = F.col("reading.event_time"), F.col(f"newest_{name}.event_time")
+    itself = F.struct(at.alias("event_time"), F.col("reading.amount").alias("amount"))
+    last = F.struct(newest.alias("event_time"), F.col(f"newest_{name}.amount").alias("amount"))
+    return (
+        F.when(F.col("reading.stream") == name, itself)
+        .when((newest <= at) & (_apart(newest, at) <= F.col("within")), last)
+        # The other stream is ahead: its reading of this time is in the past that step 2 keeps, or there is none.
+        .when((newest > at) & _nearest(name).isNotNull(), _nearest(name))
+        .when(newest.isNotNull(), last)
+    )
 
 
 def _apart(one: Column, other: Column) -> Column:
@@ -161,43 +190,36 @@ def _nearest(name: str) -> Column:
     return F.array_min(by_distance)["reading"]
 
 
-def _relevant_alerts(rules: Rules) -> dict[str, Alert]:
-    return {name: alert for stream in rules.status.streams for name, alert in rules.alerts_of(stream).items()}
-
-
-def _words(rules: Rules) -> Column:
+def _words(status: Status, rules: Rules) -> Column:
     """Return the text for the combination of alerts that the values raise; all values must be there."""
     raised = {
-        name: is_raised(alert, F.lit(alert.stream), F.col(alert.stream))
-        for name, alert in _relevant_alerts(rules).items()
+        name: is_raised(alert, F.col("entity_id"), F.col(alert.stream))
+        for name, alert in rules.alerts_in(status).items()
     }
 
     def applies(text: StatusText) -> Column:
-        return reduce(Column.__and__, (is_so == F.lit(name in text.alerts) for name, is_so in raised.items()))
+        return reduce(and_, (is_so == F.lit(name in text.alerts) for name, is_so in raised.items()), F.lit(True))
 
-    return F.coalesce(*(F.when(applies(text), F.lit(text.text)) for text in rules.status.texts))
-
-
-def _what_is_missing(rules: Rules) -> Column:
-    missing = (
-        F.when(
-            F.col(name).isNull(),
-            F.concat(
-                F.lit(rules.streams[name].label.lower()),
-                F.when(F.col(f"{name}_age").isNull(), F.lit(" belum ada")).otherwise(
-                    F.format_string(" terakhir %d detik lalu", F.round(f"{name}_age").cast("long"))
-                ),
-            ),
-        )
-        for name in rules.status.streams
-    )
-    return F.concat(F.lit("Data tidak lengkap ("), F.concat_ws(", ", *missing), F.lit(")"))
+    return F.coalesce(*(F.when(applies(text), F.lit(text.text)) for text in status.texts))
 
 
-def _alerts_of_the_reading(rules: Rules) -> Column:
+def _what_is_missing(status: Status, rules: Rules) -> Column:
+    def of(name: str) -> Column:
+        label = F.lit(rules.streams[name].label.lower())
+        age = F.format_string("%d", F.round(f"{name}_age").cast("long"))
+        known = F.when(F.col(f"{name}_age").isNotNull(), filled(status.too_old, stream=label, age=age))
+        return F.when(F.col(name).isNull(), F.coalesce(known, filled(status.never_seen, stream=label)))
+
+    return filled(status.incomplete, missing=F.concat_ws(", ", *map(of, status.streams)))
+
+
+def _alerts_of_the_reading(status: Status, rules: Rules) -> Column:
     """Return the names of the alerts that the reading itself raises: others then see a state end without limits."""
-    raised = (
-        F.when(is_raised(alert, F.col("reading.stream"), F.col("reading.amount")), F.lit(name))
-        for name, alert in _relevant_alerts(rules).items()
-    )
-    return F.filter(F.array(*raised), lambda name: name.isNotNull())
+    raised = [
+        F.when(
+            (F.col("reading.stream") == alert.stream) & is_raised(alert, F.col("entity_id"), F.col("reading.amount")),
+            F.lit(name),
+        )
+        for name, alert in rules.alerts_in(status).items()
+    ]
+    return F.filter(F.array(F.lit(None).cast("string"), *raised), lambda name: name.isNotNull())

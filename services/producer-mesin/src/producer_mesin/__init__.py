@@ -1,0 +1,1 @@
+"""Publishes simulated machine temperatures of a factory (`pabrik`)."""

@@ -1,0 +1,18 @@
+"""Publishes simulated machine temperatures of a factory (`pabrik`, °C) to Kafka."""
+
+from sensorkit.reading import Reading
+from sensorkit.simulation import Sensor, run
+
+
+def message(reading: Reading) -> dict[str, object]:
+    """Return the machines' form: whole degrees and no time of their own; Kafka's is used."""
+    return {"sensor_id": reading.entity_id, "temperature": round(reading.value)}
+
+
+MESIN = Sensor(
+    quantity="mesin", topic="sensor-suhu", low=60.0, high=100.0, entities=("S1", "S2", "S3"),
+    entities_variable="MESIN_IDS", message=message,
+)  # fmt: skip
+
+if __name__ == "__main__":
+    run(MESIN)

@@ -1,0 +1,178 @@
+"""Tests of rules as data: readings in, lines out, through the real DataFrame functions, without Kafka."""
+
+import difflib
+import json
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from spark_monitor.display import Display
+from spark_monitor.queries import alerts_and_refusals
+from spark_monitor.readings import accepted, decode
+from spark_monitor.reporter import origin_of
+from spark_monitor.rules import Rules
+from spark_monitor.rules_file import RulesError
+from spark_monitor.status import status_messages, with_contemporaries, with_newest
+
+START = 1795321758.0
+"""2026-11-22 11:29:18 in Asia/Jakarta: where the tests' clocks begin."""
+
+SCHEMA = "topic string, partition int, offset long, value string, received double"
+
+
+class Reading(BaseModel):
+    """A message: its topic, when Kafka got it (seconds after START), and its fields."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    at: float
+    topic: str
+
+
+class RuleTest(BaseModel):
+    """Readings in order, and the lines that they must give."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    readings: tuple[Reading, ...]
+    lines: str
+
+
+def load(file: Path) -> list[RuleTest]:
+    """Return the tests of a file. Raises RulesError with what is wrong with it."""
+    try:
+        return TypeAdapter(list[RuleTest]).validate_python(yaml.safe_load(file.read_text("utf-8")))
+    except (OSError, yaml.YAMLError) as error:
+        raise RulesError(f"{file}: {error}") from error
+    except ValidationError as error:
+        wrong = (f"{file}: {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise RulesError("\n".join(wrong)) from error
+
+
+def differences(rules: Rules, tests: Sequence[RuleTest]) -> dict[str, list[str]]:
+    """Run the tests; return, for each that gives other lines, the difference by the test's name."""
+    said = _lines(rules, tests)
+    found = {}
+    for number, test in enumerate(tests):
+        expected = test.lines.strip().splitlines()
+        if said[number] != expected:
+            diff = difflib.unified_diff(expected, said[number], "expected", "said", lineterm="", n=1)
+            found[test.name] = list(diff)
+    return found
+
+
+def _lines(rules: Rules, tests: Sequence[RuleTest]) -> dict[int, list[str]]:
+    """Return each test's lines by its number."""
+    by_test: dict[int, list[tuple[int, int, str, dict[str, Any]]]] = defaultdict(list)
+    with tempfile.TemporaryDirectory(prefix="rule-tests-") as folder:
+        spark = _open_session()
+        try:
+            for order, kind, partition, offset, record in _results(spark, rules, tests, Path(folder)):
+                by_test[partition].append((offset, order, kind, record))
+        finally:
+            spark.stop()
+    lines: dict[int, list[str]] = defaultdict(list)
+    for number, results in by_test.items():
+        display = Display(rules, "all")
+        for offset, _, kind, record in sorted(results, key=lambda result: result[:2]):
+            if kind == "alert":
+                lines[number] += display.alert(record, offset)
+            elif kind == "status":
+                lines[number] += display.status(record, offset, record["received_at"])
+            else:
+                lines[number].append(f"[Ditolak] {record['exception.class.name']}: {record['exception.message']}")
+    return lines
+
+
+def _results(
+    spark: SparkSession, rules: Rules, tests: Sequence[RuleTest], folder: Path
+) -> list[tuple[int, str, int, int, dict[str, Any]]]:
+    """Return what the functions give: order within a reading, kind, the test as partition, offset, the record.
+
+    All tests go through Spark at once. A test is a partition; for the status, its entities are kept apart from the
+    other tests' by a prefix, which is there only while the state is.
+    """
+    source = folder / "source"
+    source.mkdir()
+    rows = [
+        json.dumps(
+            {
+                "topic": reading.topic, "partition": number, "offset": offset, "received": START + reading.at,
+                "value": json.dumps(reading.model_extra),
+            }
+        )
+        for number, test in enumerate(tests)
+        for offset, reading in enumerate(test.readings)
+    ]  # fmt: skip
+    (source / "rows.json").write_text("\n".join(rows))
+
+    results: list[tuple[int, str, int, int, dict[str, Any]]] = []
+    for row in alerts_and_refusals(_messages(spark.read.schema(SCHEMA).json(str(source))), rules).collect():
+        if row.headers is None:
+            alert = json.loads(row.value)
+            results.append((1, "alert", *_test_and_offset(alert["alert_id"]), alert))
+        else:
+            refusal = {h.key.removeprefix("__connect.errors."): bytes(h.value).decode() for h in row.headers}
+            results.append((0, "refusal", int(refusal["partition"]), int(refusal["offset"]), refusal))
+    if not rules.statuses:
+        return results
+
+    apart = F.concat_ws("\u0001", F.element_at(F.split("origin", "-"), -2), F.col("entity_id"))
+    together = F.substring_index("entity_id", "\u0001", -1)
+    readings = accepted(decode(_messages(spark.readStream.schema(SCHEMA).json(str(source))), rules))
+    paired = with_contemporaries(with_newest(readings.withColumn("entity_id", apart), rules), rules)
+    statuses = status_messages(paired.withColumn("entity_id", together), rules)
+    query = (
+        statuses.writeStream.format("memory").queryName("statuses").outputMode("update")
+        .option("checkpointLocation", str(folder / "checkpoint")).trigger(availableNow=True).start()
+    )  # fmt: skip
+    query.awaitTermination()
+    for row in spark.table("statuses").collect():
+        status = json.loads(row.value)
+        results.append((2, "status", *_test_and_offset(status["status_id"]), status))
+    return results
+
+
+def _test_and_offset(result_id: str) -> tuple[int, int]:
+    partition, offset = origin_of(result_id)
+    return int(partition.rsplit("-", 1)[1]), offset
+
+
+def _messages(rows: DataFrame) -> DataFrame:
+    """Give rows the form of Spark's Kafka source."""
+    return rows.select(
+        F.lit(None).cast("binary").alias("key"),
+        F.col("value").cast("binary").alias("value"),
+        "topic",
+        "partition",
+        "offset",
+        F.timestamp_seconds("received").alias("timestamp"),
+    )
+
+
+def _open_session() -> SparkSession:
+    options = {
+        "spark.ui.enabled": "false",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.log.level": "ERROR",
+        "spark.sql.session.timeZone": "Asia/Jakarta",
+        # One task: the readings stay in their order.
+        "spark.sql.shuffle.partitions": "1",
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.streaming.unsupportedOperationCheck": "false",
+        # Passes each row on as it comes, as Real-time Mode does, so that a file can stand for the stream.
+        "spark.sql.streaming.useStreamlineAggregator": "true",
+    }
+    builder = SparkSession.builder.master("local[1]").appName("rule-tests")
+    for name, value in options.items():
+        builder = builder.config(name, value)
+    return builder.getOrCreate()
