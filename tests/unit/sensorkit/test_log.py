@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import select
 import sys
 import threading
 from collections.abc import Iterator
@@ -96,6 +97,7 @@ def test_on_a_terminal_auto_is_pretty(monkeypatch: pytest.MonkeyPatch, style: st
         monkeypatch.setattr(sys, "stderr", terminal)
         log.configure("pump", "info", style)
         structlog.get_logger().info("hot")
+        assert select.select([screen], [], [], 10)[0], "nothing came to the terminal within 10 s"
         seen = screen.read(10_000)
     assert b"hot" in seen
     assert seen.startswith(b"{") is is_json
