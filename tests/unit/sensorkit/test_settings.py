@@ -47,7 +47,9 @@ def refusal(monkeypatch: pytest.MonkeyPatch, **variables: str) -> list[str]:
 
 
 def run_producer(**variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a producer to its end; should it start after all, there is no broker that it could reach."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KAFKA_BOOTSTRAP_SERVERS", "localhost:1")
         for name, value in variables.items():
             patch.setenv(name, value)
         command = [sys.executable, "-m", "producer_suhu"]

@@ -1,6 +1,7 @@
 """Sends messages to one topic. Each is acknowledged by Kafka, still queued, or counted as failed: none vanishes."""
 
 import threading
+import time
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -15,6 +16,8 @@ from tenacity import (
 )
 
 log = structlog.get_logger()
+
+SAME_ERROR_SECONDS = 30
 
 
 class Publisher:
@@ -51,8 +54,11 @@ class Publisher:
                 "reconnect.backoff.max.ms": 2000,
                 "socket.keepalive.enable": True,
                 "error_cb": self._on_error,
+                # 0: the client's own lines would stand between ours; the callback gets the errors.
+                "log_level": 0,
             }
         )
+        self._quiet_until: dict[int, float] = {}
         self.acknowledged = 0
         self.failed = 0
 
@@ -106,6 +112,8 @@ class Publisher:
         return int(self._producer.flush(seconds))
 
     def _pause(self, seconds: float) -> None:
+        # The client's errors must not pile up while nothing is published.
+        self.serve(0)
         self._stop.wait(seconds)
 
     def _topic_exists(self) -> bool:
@@ -128,7 +136,11 @@ class Publisher:
             log.warning("local queue is full, the loop waits for Kafka", unsent=self.unsent)
 
     def _on_error(self, error: KafkaError) -> None:
-        log.warning("Kafka client", cause=error.str(), fatal=error.fatal())
+        """Log each kind of error once in a while: without a broker the client repeats itself many times a second."""
+        now = time.monotonic()
+        if error.fatal() or now >= self._quiet_until.get(error.code(), 0):
+            self._quiet_until[error.code()] = now + SAME_ERROR_SECONDS
+            log.warning("Kafka client", cause=error.str(), fatal=error.fatal())
 
 
 def _text(value: bytes | None) -> str:
