@@ -50,9 +50,14 @@ def eventually(condition: Callable[[], Any], what: Callable[[], str], seconds: f
 class Stack:
     """One compose project."""
 
-    def __init__(self, project: str, port: int) -> None:
+    def __init__(self, project: str, port: int, rules_file: Path) -> None:
         self.bootstrap = f"localhost:{port}"
-        self._env = os.environ | {"COMPOSE_PROJECT_NAME": project, "KAFKA_HOST_PORT": str(port)}
+        self.rules_file = rules_file
+        self._env = os.environ | {
+            "COMPOSE_PROJECT_NAME": project,
+            "KAFKA_HOST_PORT": str(port),
+            "RULES_FILE": str(rules_file),
+        }
         self._env.pop("DISPLAY", None)
 
     def compose(self, *arguments: str, check: bool = True) -> str:
@@ -88,14 +93,21 @@ class Stack:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
-    """Start all of it from nothing, as a user does, and remove it in the end."""
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Start all of it from nothing, as a user does, and remove it in the end. The rules are a copy that may change."""
+    folder = tmp_path_factory.mktemp("rules")
+    folder.parent.chmod(0o755)
+    folder.parent.parent.chmod(0o755)
+    folder.chmod(0o755)
+    rules_file = folder / "rules.yaml"
+    shutil.copy(ROOT / "services/spark-monitor/rules.yaml", rules_file)
+    rules_file.chmod(0o644)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    stack = Stack(f"warehouse-test-{os.getpid()}", port)
+    stack = Stack(f"warehouse-test-{os.getpid()}", port, rules_file)
     try:
         stack.compose("up", "--detach", "--build", "--quiet-pull")
         yield stack
     finally:
-        stack.compose("down", "--volumes", "--timeout", "40", check=False)
+        stack.compose("--profile", "pabrik", "down", "--volumes", "--timeout", "40", check=False)

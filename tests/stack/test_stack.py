@@ -29,6 +29,11 @@ def send(stack: Stack, stream: str, *readings: dict[str, Any]) -> None:
     assert producer.flush(30) == 0
 
 
+def starts(stack: Stack, *services: str) -> dict[str, str]:
+    """Return when each container was started, by its id."""
+    return {container["Id"]: container["State"]["StartedAt"] for container in stack.containers(*services)}
+
+
 def printed(stack: Stack, text: str) -> list[str]:
     return [line for line in stack.log("spark-monitor") if text in line]
 
@@ -97,12 +102,9 @@ def test_any_client_on_this_machine_is_answered_word_for_word(stack: Stack) -> N
 
 
 def test_scaling_the_producers_restarts_nothing_and_brings_more_sensors(stack: Stack) -> None:
-    def others() -> dict[str, str]:
-        return {container["Id"]: container["State"]["StartedAt"] for container in stack.containers()}
-
-    before = others()
+    before = starts(stack)
     stack.compose("up", "--detach", "--scale", "producer-suhu=3", "--scale", "producer-kelembaban=2")
-    after = others()
+    after = starts(stack)
     # topic-init ran to its end; compose runs it again, which changes nothing.
     kept = {container["Id"] for container in stack.containers() if "topic-init" not in container["Name"]}
     assert {i: at for i, at in before.items() if i in kept}.items() <= after.items()
@@ -157,6 +159,41 @@ def test_stop_send_200_start_prints_200_lines_once(stack: Stack) -> None:
     again = {line: number for line, number in after.items() if before[line] and number > before[line]}
     assert not again, "lines of before the stop were printed again"
     assert len(printed(stack, "Gudang X2: Suhu")) == 200
+
+
+def test_the_rules_are_checked_and_tested_in_the_container(stack: Stack) -> None:
+    run = ("run", "--rm", "--no-deps", "spark-monitor")
+    assert "no mistake: streams 3, alerts 3, statuses 1" in stack.compose(*run, "check-rules")
+    assert "7 passed, 0 failed" in stack.compose(*run, "test-rules")
+    good = stack.rules_file.read_text("utf-8")
+    stack.rules_file.write_text(good.replace("above: 80", "above: 800", 1), "utf-8")
+    assert "alerts.suhu_tinggi.above: expected what is plausible" in stack.compose(*run, "check-rules", check=False)
+    stack.rules_file.write_text(good, "utf-8")
+
+
+def test_a_changed_limit_takes_effect_when_only_the_monitor_restarts(stack: Stack) -> None:
+    shipped = stack.rules_file.read_text("utf-8")
+    stack.rules_file.write_text(shipped.replace("above: 80", "above: 90", 1), "utf-8")
+    stack.compose("restart", "spark-monitor")
+    at = time.time()
+    send(stack, "suhu", *({"gudang_id": "X4", "suhu": value, "timestamp": at} for value in (89, 91)))
+    eventually(lambda: printed(stack, "Gudang X4: Suhu 91.00°C"), lambda: str(printed(stack, "X4")), 60)
+    assert not printed(stack, "Gudang X4: Suhu 89.00°C")
+
+
+def test_the_factory_comes_with_its_profile_alone(stack: Stack) -> None:
+    before = {
+        container["Id"]: container["State"]["StartedAt"] for container in stack.containers("spark-monitor", "kafka")
+    }
+    stack.compose("--profile", "pabrik", "up", "--detach", "--build")
+    line = re.compile(
+        r"\[Peringatan Suhu Mesin\] Sensor S[123]: Suhu \d+°C - Suhu terlalu tinggi - \d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+    )
+    eventually(lambda: any(map(line.fullmatch, stack.log("spark-monitor"))), lambda: "no line of a machine")
+    after = {
+        container["Id"]: container["State"]["StartedAt"] for container in stack.containers("spark-monitor", "kafka")
+    }
+    assert before == after
 
 
 def test_memory_stays_within_its_limits(stack: Stack) -> None:

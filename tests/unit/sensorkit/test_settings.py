@@ -148,7 +148,8 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, (value, _) in values.items():
         monkeypatch.setenv(name, value)
     settings = load_settings(SUHU)
-    read = {name: getattr(settings, name.removeprefix("SUHU_").lower()) for name in values}
+    fields = {name: name.removeprefix("SUHU_").lower() for name in values} | {"GUDANG_IDS": "entity_ids"}
+    read = {name: getattr(settings, field) for name, field in fields.items()}
     assert read == {name: expected for name, (_, expected) in values.items()}
 
 
