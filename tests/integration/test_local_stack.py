@@ -97,3 +97,35 @@ def test_busy_port_is_told_in_one_line(site: Site) -> None:
     assert ended.stderr.splitlines() == [
         f"Port {site.kafka_port} (for Kafka) is in use; is another `make run` or the compose stack up?"
     ]
+
+
+def test_make_run_shows_the_alerts_of_both_sites_and_ends_without_a_trace(site: Site) -> None:
+    """The whole of it: topics, three producers, the monitor with a real Spark; Ctrl-C ends every process."""
+    command = [sys.executable, "-m", "local_stack", "--site", "pabrik", "--state", str(site.state)]
+    ports = ["--kafka-port", str(site.kafka_port), "--zookeeper-port", str(site.zookeeper_port)]
+    errors = site.state.with_name("errors")
+    with errors.open("w") as stderr:
+        stack = subprocess.Popen([*command, *ports], stdout=subprocess.PIPE, stderr=stderr, text=True)
+        try:
+            assert stack.stdout is not None
+            missing = {
+                "[Peringatan Suhu Tinggi]",
+                "[Peringatan Kelembaban Tinggi]",
+                "[Peringatan Suhu Mesin]",
+                "- Status:",
+            }
+            for line in stack.stdout:
+                missing = {start for start in missing if not line.startswith(start)}
+                if not missing:
+                    break
+            assert not missing, errors.read_text()
+            stack.send_signal(signal.SIGINT)
+            stack.stdout.read()
+            assert stack.wait(60) == 0, errors.read_text()
+        finally:
+            stack.terminate()
+            stack.wait(60)
+    assert processes_of(site) == []
+    assert prerequisites.port_problems(site) == []
+    stopped = [log for log in site.logs.glob("*.log") if '"stopped"' in log.read_text()]
+    assert len(stopped) == 4, "three producers and the monitor say that they stopped in order"

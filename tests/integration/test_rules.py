@@ -133,6 +133,7 @@ def test_a_third_quantity_by_data_alone(
     client.reading("co2", "CO2", 1000, at)
     client.flush()
     monitor.start()
+    assert [event["query"] for event in monitor.events if "starting anew" in str(event.get("event"))] == ["status"]
     monitor.wait_for("CO2", ["Suhu 88.00°C -", "[CO₂] Gudang CO2: 1000 ppm", "suhu_tinggi + co2_tinggi"])
     (block,) = [said for said in monitor.about("CO2") if "suhu_tinggi + co2_tinggi" in said]
     assert "- Suhu: 88.00°C\n- Kelembaban: 60.00%\n- CO₂: 1000 ppm\n" in block

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 FILE_VARIABLE = "HEARTBEAT_FILE"
-MAX_AGE_VARIABLE = "HEARTBEAT_MAX_AGE_SECONDS"
+GOOD_FOR_SECONDS = 30.0
 
 
 def path() -> Path:
@@ -18,19 +18,19 @@ def path() -> Path:
     return Path(os.environ.get(FILE_VARIABLE) or "/tmp/heartbeat")  # noqa: S108
 
 
-def beat() -> None:
-    """Say that the service has just done its work."""
-    path().touch()
+def beat(good_for: float = GOOD_FOR_SECONDS) -> None:
+    """Say that the service has just done its work, and for how many seconds that is enough."""
+    path().write_text(f"{good_for}")
 
 
 def check() -> str | None:
     """Return what is wrong, or None when the last beat is young enough."""
-    max_age = float(os.environ.get(MAX_AGE_VARIABLE) or 30)
     try:
         age = time.time() - path().stat().st_mtime
+        good_for = float(path().read_text() or GOOD_FOR_SECONDS)
     except FileNotFoundError:
         return "no heartbeat yet"
-    return f"last heartbeat {age:.0f} s ago, allowed {max_age:.0f} s" if age > max_age else None
+    return f"last heartbeat {age:.0f} s ago, allowed {good_for:.0f} s" if age > good_for else None
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ def _publish_until_stopped(
             publisher.publish(reading.key(), to_json(sensor.message(reading)))
         if publisher.acknowledged > seen:
             seen = publisher.acknowledged
-            heartbeat.beat()
+            heartbeat.beat(max(heartbeat.GOOD_FOR_SECONDS, 3 * config.interval_seconds))
         if time.monotonic() - reported >= REPORT_SECONDS:
             reported = time.monotonic()
             events.info("readings", acknowledged=seen, failed=publisher.failed, unsent=publisher.unsent)

@@ -95,6 +95,9 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         return 0
     read_by = queries.read_by(rules)
     task_slots = needed(*(sum(topics.partitions[topic] for topic in read) for read in read_by.values()))
+    for name in read_by:
+        if queries.starts_anew(config, rules, name):
+            events.warning("the rules combine other streams: starting anew from the readings in Kafka", query=name)
     figures = Figures()
     reporter = Reporter(
         config.kafka_bootstrap_servers,

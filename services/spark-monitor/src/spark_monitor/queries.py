@@ -78,12 +78,18 @@ def starters(spark: SparkSession, config: MonitorSettings, rules: Rules) -> dict
 
     def starter(name: str) -> Callable[[], StreamingQuery]:
         def start() -> StreamingQuery:
-            messages = _read(spark, config, read_by(rules)[name])
+            starting = "earliest" if starts_anew(config, rules, name) else config.starting_offsets
+            messages = _read(spark, config, read_by(rules)[name], starting)
             return _start(name, transforms[name](messages, rules), checkpoint(config, rules, name), config)
 
         return start
 
     return {name: starter(name) for name in transforms}
+
+
+def starts_anew(config: MonitorSettings, rules: Rules, query: str) -> bool:
+    """Say whether a query has checkpoints, but none for what the rules let it keep now."""
+    return not checkpoint(config, rules, query).exists() and any(config.checkpoint_dir.glob(f"{query}*"))
 
 
 def read_by(rules: Rules) -> dict[str, tuple[str, ...]]:
@@ -104,12 +110,12 @@ def checkpoint(config: MonitorSettings, rules: Rules, query: str) -> Path:
     return config.checkpoint_dir / f"{query}-{hashlib.sha256(layout.encode()).hexdigest()[:8]}"
 
 
-def _read(spark: SparkSession, config: MonitorSettings, topics: Iterable[str]) -> DataFrame:
+def _read(spark: SparkSession, config: MonitorSettings, topics: Iterable[str], starting: str) -> DataFrame:
     return (
         spark.readStream.format("kafka")
         .option("kafka.bootstrap.servers", config.kafka_bootstrap_servers)
         .option("subscribe", ",".join(topics))
-        .option("startingOffsets", config.starting_offsets)
+        .option("startingOffsets", starting)
         # Readings that outlived their retention while the monitor was away are gone; watching on matters more.
         .option("failOnDataLoss", "false")
         .load()
