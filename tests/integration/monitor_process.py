@@ -102,7 +102,7 @@ class MonitorProcess:
                 found.append("\n".join(lines[number : number + 5]) if is_status else line)
         return found
 
-    def wait_for(self, gudang: str, texts: Iterable[str], seconds: float = 30) -> None:
+    def wait_for(self, gudang: str, texts: Iterable[str], seconds: float = 90) -> None:
         """Wait until each text stands in a printed line of the warehouse."""
         wanted = Counter(texts)
 
@@ -110,9 +110,16 @@ class MonitorProcess:
             found = self.about(gudang)
             return Counter({text: number for text, number in wanted.items() if sum(text in f for f in found) < number})
 
-        eventually(lambda: not missing(), lambda: f"not printed: {missing()}; printed: {self.about(gudang)}", seconds)
+        eventually(
+            lambda: not missing(),
+            lambda: (
+                f"{missing().total()} not printed: {list(missing())[:5]}; "
+                f"printed: {self.about(gudang)[-5:]}; events: {self.events[-5:]}"
+            ),
+            seconds,
+        )
 
-    def wait_for_line(self, text: str, seconds: float = 30) -> None:
+    def wait_for_line(self, text: str, seconds: float = 90) -> None:
         """Wait until a printed line has the text."""
         eventually(lambda: any(text in line for line in list(self.lines)), lambda: f"not printed: {text}", seconds)
 
@@ -165,18 +172,18 @@ class Client:
             consumer.close()
 
     def read(self, topic: str, start: int = 0, until: Callable[[list[Any]], bool] | None = None) -> list[Any]:
-        """Return the messages from an offset on: those that are there, or until a condition holds (60 s at most)."""
+        """Return the messages from an offset on: those that are there, or until a condition holds (120 s at most)."""
         consumer = Consumer({"bootstrap.servers": self._bootstrap, "group.id": "test", "enable.auto.commit": False})
         consumer.assign([TopicPartition(topic, 0, start)])
         end = self.end(topic)
         messages: list[Any] = []
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         try:
             while until is not None or start + len(messages) < end:
                 messages += consumer.consume(10_000, 0.2)
                 if until is not None and until(messages):
                     break
-                assert time.monotonic() < deadline, f"{topic}: {len(messages)} messages in 60 s"
+                assert time.monotonic() < deadline, f"{topic}: {len(messages)} messages in 120 s"
         finally:
             consumer.close()
         return messages

@@ -228,7 +228,7 @@ def test_a_stop_leaves_nothing_behind(topic: Topic, start: Start) -> None:
     assert stopped["acknowledged"] >= 2000
     started, last = producer.events()
     assert (started["event"], last["event"]) == ("started", "stopped")
-    assert (started["topic"], started["gudang_ids"]) == (topic.name, ids)
+    assert (started["topic"], started["entity_ids"]) == (topic.name, ids)
 
 
 def test_a_producer_is_small_and_healthy(topic: Topic, start: Start) -> None:

@@ -31,7 +31,11 @@ def alert(entity: str = "G1", rule: str = "suhu_tinggi", text: object = "84.31",
         "event_time": NOW,
         "received_at": NOW,
         "message": RULES.alerts[rule].message.format(
-            entity=entity, value=text, unit=RULES.streams[stream].unit, time="2026-11-22 11:29:18"
+            entity=entity,
+            value=text,
+            unit=RULES.streams[stream].unit,
+            keterangan=RULES.alerts[rule].keterangan,
+            time="2026-11-22 11:29:18",
         ),
     }
 
@@ -333,6 +337,16 @@ def test_a_warehouse_that_moves_to_another_partition_is_heard() -> None:
     display.status(status(NORMAL, status_id="sensor-suhu-gudang-1-2-gudang"), 2, NOW)
     assert display.alert(alert(partition=1), 3)
     assert display.alert(alert(partition=1), 4) == []
+
+
+def test_an_alert_on_a_stream_without_a_status_is_always_shown() -> None:
+    """Nothing says when a machine is well again, so its second alarm must not pass for a part of the first."""
+    display = Display(RULES, "changes")
+    alerts = [alert(entity="S1", rule="suhu_mesin_tinggi", text=degrees) for degrees in (91, 92)]
+    assert [display.alert(each, offset) for offset, each in enumerate(alerts)] == [
+        [f"[Peringatan Suhu Mesin] Sensor S1: Suhu {degrees}°C - Suhu terlalu tinggi - 2026-11-22 11:29:18"]
+        for degrees in (91, 92)
+    ]
 
 
 def test_a_status_that_is_not_shown_ends_the_episode_all_the_same() -> None:

@@ -1,7 +1,6 @@
 """Sends messages to one topic. Each is acknowledged by Kafka, still queued, or counted as failed: none vanishes."""
 
 import threading
-import time
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -15,9 +14,9 @@ from tenacity import (
     wait_none,
 )
 
-log = structlog.get_logger()
+from sensorkit.kafka_errors import CLIENT, ErrorLog
 
-SAME_ERROR_SECONDS = 30
+log = structlog.get_logger()
 
 
 class Publisher:
@@ -53,12 +52,10 @@ class Publisher:
                 "message.timeout.ms": int(delivery_timeout * 1000),
                 "reconnect.backoff.max.ms": 2000,
                 "socket.keepalive.enable": True,
-                "error_cb": self._on_error,
-                # 0: the client's own lines would stand between ours; the callback gets the errors.
-                "log_level": 0,
+                "error_cb": ErrorLog(),
+                **CLIENT,
             }
         )
-        self._quiet_until: dict[int, float] = {}
         self.acknowledged = 0
         self.failed = 0
 
@@ -134,13 +131,6 @@ class Publisher:
     def _note_full_queue(self, attempt: RetryCallState) -> None:
         if attempt.attempt_number == 1:
             log.warning("local queue is full, the loop waits for Kafka", unsent=self.unsent)
-
-    def _on_error(self, error: KafkaError) -> None:
-        """Log each kind of error once in a while: without a broker the client repeats itself many times a second."""
-        now = time.monotonic()
-        if error.fatal() or now >= self._quiet_until.get(error.code(), 0):
-            self._quiet_until[error.code()] = now + SAME_ERROR_SECONDS
-            log.warning("Kafka client", cause=error.str(), fatal=error.fatal())
 
 
 def _text(value: bytes | None) -> str:

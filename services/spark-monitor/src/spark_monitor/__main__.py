@@ -116,7 +116,7 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
     for query in supervised:
         query.start()
 
-    watch = Watch(supervised, reporter, figures, topics, rules.topics)
+    watch = Watch(supervised, reporter, figures, topics, rules.combined_topics)
     reason = None
     while reason is None and not stop.wait(TICK_SECONDS):
         reason = watch.tick()

@@ -37,12 +37,14 @@ class Display:
     """Chooses and words the lines. With `changes`, an alert or status is shown only when a warehouse's state changes.
 
     Alerts and statuses come through different topics, so a reading's alert may overtake the status of the reading
-    before it, and the other way round; the readings' offsets in their partition put them in order.
+    before it, and the other way round; the readings' offsets in their partition put them in order. Alerts on a stream
+    without a status are all shown: nothing says when such a state ends.
     """
 
     def __init__(self, rules: Rules, mode: Literal["all", "changes"]) -> None:
         self._rules = rules
         self._changes_only = mode == "changes"
+        self._with_status = {stream for status in rules.statuses.values() for stream in status.streams}
         self._shown_until: dict[Key, float] = {}
         self._sides: dict[Key, list[float | None]] = {}
         self._settled_at = float("-inf")
@@ -53,7 +55,7 @@ class Display:
 
     def alert(self, alert: Record, offset: int) -> list[str]:
         """Return the lines for one alert (as in its topic) of the reading at `offset`."""
-        if not self._changes_only:
+        if not self._changes_only or alert["stream"] not in self._with_status:
             return [alert["message"]]
         series = (alert["entity_id"], alert["rule"], alert["alert_id"].rsplit("-", 2)[0])
         episode = self._episodes.get(series)

@@ -50,7 +50,8 @@ class Figures:
     def lag(self, ends: dict[str, int]) -> int:
         """Return how many readings have no result yet, given the source partitions' end offsets."""
         with self._lock:
-            return sum(max(0, end - self._processed.get(partition, 0)) for partition, end in ends.items())
+            # Of a partition without any result since the start nothing is known but what comes from now on.
+            return sum(max(0, end - self._processed.setdefault(partition, end)) for partition, end in ends.items())
 
     def take(self) -> dict[str, Any]:
         """Return the figures since the last call and start anew. Times are in milliseconds, null without results."""

@@ -16,6 +16,7 @@ from typing import Any, Self, TextIO
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from sensorkit.kafka_errors import CLIENT, ErrorLog
 from spark_monitor.display import Display
 from spark_monitor.figures import Figures
 from spark_monitor.outgoing import ALERTS, REFUSED, STATUSES
@@ -27,6 +28,9 @@ TOPICS = (ALERTS, STATUSES, REFUSED)
 GROUP = "spark-monitor"
 COMMIT_SECONDS = 0.05
 """How much may be printed again when the process is killed without warning."""
+
+DUE_SECONDS = 0.5
+"""How often it is looked whether a line that was held back is due."""
 
 CAUGHT_UP_SECONDS = 5
 KAFKA_SECONDS = 10
@@ -69,7 +73,8 @@ class Reporter(threading.Thread):
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "on_commit": self._on_commit,
-                "error_cb": lambda error: log.warning("Kafka client", cause=error.str()),
+                "error_cb": ErrorLog(),
+                **CLIENT,
             }
         )
         self._display = display
@@ -83,6 +88,7 @@ class Reporter(threading.Thread):
         self._at_last_boundary: dict[Place, int] = {}
         self._uncommitted: set[Place] = set()
         self._committed_at = 0.0
+        self._looked_for_due_at = 0.0
         self._boundaries: list[frozenset[str]] = []
         self._finish = threading.Event()
         self._has_news = False
@@ -141,7 +147,9 @@ class Reporter(threading.Thread):
             log.warning("Kafka client", cause=error.str())
         else:
             self._take(Result.of(message))
-        self._print(self._display.due(time.time()))
+        if time.monotonic() - self._looked_for_due_at >= DUE_SECONDS:
+            self._looked_for_due_at = time.monotonic()
+            self._print(self._display.due(time.time()))
         while self._boundaries:
             self._pass_boundary(self._boundaries.pop(0))
         if self._uncommitted and time.monotonic() - self._committed_at >= COMMIT_SECONDS:

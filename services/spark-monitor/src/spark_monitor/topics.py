@@ -8,6 +8,8 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential
 
+from sensorkit.kafka_errors import CLIENT
+
 log = structlog.get_logger()
 
 KAFKA_SECONDS = 5
@@ -18,7 +20,9 @@ class Topics:
 
     def __init__(self, bootstrap_servers: str, names: Iterable[str]) -> None:
         self._names = tuple(names)
-        self._admin = AdminClient({"bootstrap.servers": bootstrap_servers, "client.id": "spark-monitor-topics"})
+        self._admin = AdminClient(
+            {"bootstrap.servers": bootstrap_servers, "client.id": "spark-monitor-topics", **CLIENT}
+        )
         self.partitions: dict[str, int] = {}
 
     def wait(self, stop: threading.Event) -> bool:
