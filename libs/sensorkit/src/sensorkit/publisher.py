@@ -1,5 +1,6 @@
 """Sends messages to one topic. Each is acknowledged by Kafka, still queued, or counted as failed: none vanishes."""
 
+import contextlib
 import threading
 
 import structlog
@@ -17,6 +18,9 @@ from tenacity import (
 from sensorkit.kafka_errors import CLIENT, ErrorLog
 
 log = structlog.get_logger()
+
+LAST_TRY_SECONDS = 1
+"""How long a stop waits for room in a full queue."""
 
 
 class Publisher:
@@ -85,7 +89,11 @@ class Publisher:
     def publish(self, key: bytes, value: bytes) -> None:
         """Queue one message. While the local queue is full, wait for room; stopped meanwhile, count it as failed."""
 
-        def give_up(_attempt: RetryCallState) -> None:
+        def last_try(_attempt: RetryCallState) -> None:
+            self.flush(LAST_TRY_SECONDS)
+            with contextlib.suppress(BufferError):
+                self._queue(key, value)
+                return
             self.failed += 1
             log.error("reading not queued", cause="stopped while the local queue was full", value=_text(value))
 
@@ -96,7 +104,7 @@ class Publisher:
             # Serving delivery reports is what makes room.
             sleep=lambda _: self.serve(0.1),
             before_sleep=self._note_full_queue,
-            retry_error_callback=give_up,
+            retry_error_callback=last_try,
         )
         waiting(self._queue, key, value)
 

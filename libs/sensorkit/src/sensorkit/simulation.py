@@ -155,6 +155,8 @@ def _publish_until_stopped(
     reported, seen = time.monotonic(), 0
     for _, tick in zip(ticks(config.interval_seconds, publisher, stop), readings(sensor, config), strict=False):
         for reading in tick:
+            if stop.is_set():
+                return
             publisher.publish(reading.key(), to_json(sensor.message(reading)))
         if publisher.acknowledged > seen:
             seen = publisher.acknowledged
