@@ -25,7 +25,7 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
     """Start Spark inside this container with `task_slots` threads."""
     log4j = Path(__file__).with_name("log4j2.properties")
     spark_log = "warn" if config.log_level == "debug" else "error"
-    jvm = f"-XX:+UseSerialGC -XX:TieredStopAtLevel=4 -Dlog4j2.configurationFile={log4j} -Dspark.monitor.log={spark_log}"
+    jvm = f"-XX:+UseSerialGC -Dlog4j2.configurationFile={log4j} -Dspark.monitor.log={spark_log}"
     options = {
         "spark.jars": ",".join(str(jar) for jar in sorted(config.spark_jars_dir.glob("*.jar"))),
         "spark.driver.memory": config.driver_memory,
