@@ -233,44 +233,6 @@ def test_once_a_minute_it_says_what_it_did(monitor: MonitorProcess, client: Clie
     assert said["lag"] == 0
 
 
-def test_changes_shows_a_warehouse_only_when_its_state_changes(
-    broker: Kafka, spark_jars: Path, client: Client, monitor: MonitorProcess, tmp_path: Path
-) -> None:
-    assert monitor.stop() == 0
-    quiet = MonitorProcess(broker.bootstrap, tmp_path, spark_jars, DISPLAY="changes", STARTING_OFFSETS="latest")
-    try:
-        quiet.start()
-        before = client.end("monitor-status")
-
-        def reads_what_comes() -> bool:
-            """From the latest offsets: what is sent before Spark has looked them up is not read."""
-            client.reading("suhu", "WARM", 70)
-            client.flush()
-            return client.end("monitor-status") > before
-
-        eventually(reads_what_comes, lambda: f"no status; {quiet.events[-5:]}", 60)
-        for number, suhu in enumerate([70, 85, 86, 87, 70, 71, 88]):
-            for stream, value in ("suhu", suhu), ("kelembaban", 60):
-                wanted = 2 * number + (1 if stream == "suhu" else 2)
-                client.reading(stream, "CHANGES", value)
-                client.flush()
-                client.read(
-                    "monitor-status",
-                    before,
-                    lambda found, wanted=wanted: len(records(found, "CHANGES")) >= wanted,  # type: ignore[misc]
-                )
-        quiet.wait_for("CHANGES", ["Suhu 88.00°C -"])
-        quiet.wait_for("CHANGES", ["Suhu: 88.00°C"])
-        alerts = [line.split("Suhu ")[2][:5] for line in quiet.about("CHANGES") if line.startswith("[Peringatan")]
-        assert alerts == ["85.00", "88.00"]
-        states = [line.split("Status: ")[1].split("\n")[0] for line in quiet.about("CHANGES") if "Status" in line]
-        high, normal = "Suhu tinggi, kelembaban normal", "Aman"
-        assert states == ["Data tidak lengkap (kelembaban belum ada)", normal, high, normal, high]
-        assert quiet.stop() == 0
-    finally:
-        quiet.end()
-
-
 def test_a_wrong_setting_ends_the_start_with_one_line() -> None:
     env = os.environ | {"DISPLAY": "loud", "TZ": "Mars/Olympus"}
     ended = subprocess.run(
