@@ -27,7 +27,7 @@ up: ## Start the stack in Docker and follow the alerts
 
 .PHONY: down
 down: ## Stop the stack in Docker; the data stays (docker compose down -v removes it)
-	docker compose down
+	docker compose --profile pabrik down
 
 .PHONY: run
 run: $(VENV)/ready ## Start the stack without Docker, as processes; Ctrl-C stops it. SITE=pabrik adds the factory

@@ -146,6 +146,38 @@ def test_a_third_quantity_by_data_alone(
     assert len(before) == len(set(before)), "statuses of before were printed again"
 
 
+def test_a_topic_may_go_and_come_back(monitor: MonitorProcess, client: Client, broker: Kafka, rules_file: Path) -> None:
+    """The checkpoint has the topic's partition, for which the query without it has no task slot."""
+    with_machines = rules_file.read_text("utf-8")
+    assert monitor.stop() == 0
+    printed = len(alert_lines(monitor))
+    rules = yaml.safe_load(with_machines)
+    del rules["streams"]["mesin"], rules["alerts"]["suhu_mesin_tinggi"]
+    rules["statuses"]["renamed"] = rules["statuses"].pop("gudang")
+    rules_file.write_text(yaml.safe_dump(rules, allow_unicode=True, sort_keys=False), "utf-8")
+    events = len(monitor.events)
+    monitor.start()
+    anew = [event["query"] for event in monitor.events[events:] if "starting anew" in str(event.get("event"))]
+    assert anew == ["alerts", "status"]
+    producer = Producer({"bootstrap.servers": broker.bootstrap})
+    producer.produce("sensor-suhu", b'{"sensor_id":"S9","temperature":95}', "S9")
+    assert producer.flush(10) == 0
+    at = time.time()
+    for stream, value in ("suhu", 91), ("kelembaban", 60), ("co2", 400):
+        client.reading(stream, "GONE", value, at)
+    client.flush()
+    monitor.wait_for("GONE", ["Suhu 91.00°C -", "- Kelembaban: 60.00%\n- CO₂: 400 ppm\n- Status: suhu_tinggi"])
+
+    assert monitor.stop() == 0
+    rules_file.write_text(with_machines, "utf-8")
+    monitor.start()
+    monitor.wait_for_line("[Peringatan Suhu Mesin] Sensor S9: Suhu 95°C")
+    client.reading("suhu", "BACK", 92)
+    client.flush()
+    monitor.wait_for("BACK", ["Suhu 92.00°C -"])
+    assert len(alert_lines(monitor)) == printed + 3, "lines of before were printed again"
+
+
 def test_a_bad_file_is_refused_with_every_mistake(tmp_path: Path) -> None:
     bad = tmp_path / "rules.yaml"
     bad.write_text(
@@ -169,9 +201,21 @@ def test_the_shipped_rules_pass_their_own_tests_and_others_do_not(tmp_path: Path
     assert shipped.stdout.endswith("7 passed, 0 failed\n")
     other = tmp_path / "rules.yaml"
     other.write_text(SHIPPED.read_text("utf-8").replace("above: 70", "above: 71"), "utf-8")
+    assert shipped.stderr == "", "Spark's own words are no result"
     failed = subprocess.run(
         [*run, str(other), str(SHIPPED.with_suffix(".test.yaml"))], capture_output=True, text=True, check=False
     )
     assert failed.returncode == 1
     assert "-[Peringatan Kelembaban Tinggi] Gudang G1: Kelembaban 70.01% - 2026-11-22 11:29:18" in failed.stdout
     assert failed.stdout.endswith("6 passed, 1 failed\n")
+
+
+def test_a_rules_test_on_an_unknown_topic_is_said(tmp_path: Path) -> None:
+    tests = tmp_path / "rules.test.yaml"
+    tests.write_text("- name: strange\n  readings: [{at: 0, topic: sensor-x, suhu: 1}]\n  lines: ''\n")
+    run = [sys.executable, "-m", "spark_monitor", "test-rules", str(SHIPPED), str(tests)]
+    refused = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert (refused.returncode, refused.stderr) == (1, "")
+    assert refused.stdout.startswith(
+        f"{tests}: strange: readings.0.topic: expected one of the streams' topics sensor-suhu-gudang, "
+    )

@@ -59,7 +59,6 @@ def test_a_death_is_logged_with_its_cause_and_answered_by_a_restart(
     assert len(deaths) == 1
     assert "out of cheese" in deaths[0]["cause"]
     assert "\tat org.apache" not in deaths[0]["cause"]
-    assert query.is_active()
     stop.set()
     query.end()
     query.join(30)
@@ -77,7 +76,6 @@ def test_one_that_keeps_dying_is_given_up(
     assert not query.is_alive()
     assert query.failure is not None
     assert "out of cheese" in str(query.failure)
-    assert not query.is_active()
 
 
 def test_a_death_after_a_long_life_starts_the_count_anew(

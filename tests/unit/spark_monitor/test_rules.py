@@ -87,6 +87,11 @@ KINDS = {
         "({missing})",
         "statuses.gudang.incomplete: {hilang} is not known here; known are {missing}",
     ),
+    "a place with a format of its own": (
+        [("{value}{unit} - {time}", "{value:.1f}{unit} - {time}")],
+        "{value}{unit} - {time}",
+        "alerts.suhu_tinggi.message: expected {value} without a format of its own",
+    ),
     "streams that can't be told apart": (
         [("sensor-kelembaban-gudang", "sensor-suhu-gudang"), ("value_field: kelembaban", "value_field: suhu")],
         "value_field: kelembaban",
@@ -162,12 +167,23 @@ def test_all_mistakes_come_in_one_run_by_line() -> None:
         ("alerts: {}", "f:1: streams: expected names with what belongs to each"),
         ("streams: 5", "f:1: streams: expected names with what belongs to each"),
         ("streams: {A: {}}", "f:1: streams.A: String should match pattern"),
+        ("streams:\n  a: \x07", "f:2: file: not YAML: the character U+0007 is not allowed"),
+        ("streams:\n  ? [a]\n  : b", "f:2: file: not YAML: found unhashable key"),
+        ("streams:\n  a: &a {x: *a}", "f:2: streams.a.topic: Field required"),
     ],
 )
 def test_a_file_of_another_kind_is_refused(text: str, said: str) -> None:
     found = rules_file.check(text)
     assert not isinstance(found, Rules)
     assert any(each.said(Path("f")).startswith(said) for each in found), [each.said(Path("f")) for each in found]
+
+
+def test_alerts_that_are_no_names_are_said_though_a_status_needs_them() -> None:
+    head, rest = TEXT.split("alerts:\n", 1)
+    text = head + "alerts: 5\n\nstatuses:" + rest.split("\nstatuses:", 1)[1]
+    found = rules_file.check(text)
+    assert isinstance(found, list)
+    assert "expected names with what belongs to each" in found[0].text
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:

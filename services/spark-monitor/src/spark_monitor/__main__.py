@@ -4,7 +4,7 @@ import argparse
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,10 +40,12 @@ class Watch:
     """Looks after what runs: health, figures, checkpoint boundaries, and reasons to give up."""
 
     supervised: Sequence[SupervisedQuery]
+    all_tasks_run: Callable[[], bool]
     reporter: Reporter
     figures: Figures
     topics: Topics
     sources: Sequence[str]
+    _watches: bool = False
     _batches: dict[str, int] = field(default_factory=dict)
     _figures_at: float = field(default_factory=time.monotonic)
     _topics_at: float = field(default_factory=time.monotonic)
@@ -52,8 +54,12 @@ class Watch:
         """Look once; return why the process can't go on, or None."""
         self._pass_on_boundaries()
         reporter_keeps_up = self.reporter.seconds_behind() < REPORTER_MAY_LAG_SECONDS
-        if reporter_keeps_up and all(query.is_active() for query in self.supervised):
+        # A query is active before it has begun to read, so its tasks are what counts.
+        if reporter_keeps_up and self.all_tasks_run():
             heartbeat.beat()
+            if not self._watches:
+                self._watches = True
+                events.info("watching")
         if time.monotonic() - self._figures_at >= FIGURES_SECONDS:
             self._figures_at += FIGURES_SECONDS
             self._log_figures()
@@ -95,9 +101,10 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         return 0
     read_by = queries.read_by(rules)
     task_slots = needed(*(sum(topics.partitions[topic] for topic in read) for read in read_by.values()))
-    for name in read_by:
-        if queries.starts_anew(config, rules, name):
-            events.warning("the rules combine other streams: starting anew from the readings in Kafka", query=name)
+    checkpoints = queries.take_checkpoints(config, rules)
+    for name, checkpoint in checkpoints.items():
+        if checkpoint.news:
+            events.warning(checkpoint.news, query=name)
     figures = Figures()
     reporter = Reporter(
         config.kafka_bootstrap_servers,
@@ -105,18 +112,20 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         figures,
         sys.stdout,
         read_back_all=[
-            topic for query, written in WRITTEN_BY.items() for topic in written
-            if not queries.checkpoint(config, rules, query).exists()
+            topic for query, checkpoint in checkpoints.items() if checkpoint.repeats for topic in WRITTEN_BY[query]
         ],
     )  # fmt: skip
     reporter.start()
     events.info("starting Spark", task_slots=task_slots, partitions=topics.partitions)
     spark = queries.open_session(config, task_slots)
-    supervised = [SupervisedQuery(name, start, stop) for name, start in queries.starters(spark, config, rules).items()]
+    starters = queries.starters(spark, config, rules, checkpoints, topics.partitions)
+    supervised = [SupervisedQuery(name, start, stop) for name, start in starters.items()]
     for query in supervised:
         query.start()
 
-    watch = Watch(supervised, reporter, figures, topics, rules.combined_topics)
+    watch = Watch(
+        supervised, lambda: queries.running_tasks(spark) >= task_slots, reporter, figures, topics, rules.combined_topics
+    )
     reason = None
     while reason is None and not stop.wait(TICK_SECONDS):
         reason = watch.tick()
@@ -149,7 +158,8 @@ def check_rules(file: Path) -> int:
 def test_rules(file: Path, tests_file: Path) -> int:
     """Run the rules' own tests, print how their lines differ; return the exit status."""
     try:
-        rules, tests = rules_file.load(file), rule_tests.load(tests_file)
+        rules = rules_file.load(file)
+        tests = rule_tests.load(tests_file, rules)
     except RulesError as error:
         print(error)
         return 1

@@ -1,15 +1,16 @@
 """The two streaming queries: Kafka in, pure functions between, Kafka out."""
 
-import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any, Literal
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_monitor.alerts import alert_messages
+from spark_monitor.checkpoints import Checkpoint, Offsets
 from spark_monitor.readings import accepted, decode
 from spark_monitor.refusals import refusal_message
 from spark_monitor.rules import Rules
@@ -19,6 +20,9 @@ from spark_monitor.status import READINGS_A_SLOT, SLOT_SECONDS, SLOTS, status_me
 
 ALERTS_QUERY = "alerts"
 STATUS_QUERY = "status"
+
+EARLIEST, LATEST = -2, -1
+"""Instead of offsets, in Spark's Kafka source."""
 
 
 def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
@@ -70,44 +74,74 @@ def statuses(messages: DataFrame, rules: Rules) -> DataFrame:
     return status_messages(with_contemporaries(with_newest(readings, rules), rules), rules)
 
 
-def starters(spark: SparkSession, config: MonitorSettings, rules: Rules) -> dict[str, Callable[[], StreamingQuery]]:
-    """Return, for each query by name, what starts it."""
-    transforms = {ALERTS_QUERY: alerts_and_refusals}
-    if rules.statuses:
-        transforms[STATUS_QUERY] = statuses
+def starters(
+    spark: SparkSession,
+    config: MonitorSettings,
+    rules: Rules,
+    checkpoints: Mapping[str, Checkpoint],
+    partitions: Mapping[str, int],
+) -> dict[str, Callable[[], StreamingQuery]]:
+    """Return, for each query by name, what starts it; `partitions` has each topic's number of them."""
+    transforms = {ALERTS_QUERY: alerts_and_refusals, STATUS_QUERY: statuses}
 
-    def starter(name: str) -> Callable[[], StreamingQuery]:
+    def starter(name: str, topics: tuple[str, ...]) -> Callable[[], StreamingQuery]:
         def start() -> StreamingQuery:
-            starting = "earliest" if starts_anew(config, rules, name) else config.starting_offsets
-            messages = _read(spark, config, read_by(rules)[name], starting)
-            return _start(name, transforms[name](messages, rules), checkpoint(config, rules, name), config)
+            starting = starting_offsets(checkpoints[name].starting, topics, partitions, config.starting_offsets)
+            messages = _read(spark, config, topics, json.dumps(starting))
+            return _start(name, transforms[name](messages, rules), checkpoints[name].folder, config)
 
         return start
 
-    return {name: starter(name) for name in transforms}
-
-
-def starts_anew(config: MonitorSettings, rules: Rules, query: str) -> bool:
-    """Say whether a query has checkpoints, but none for what the rules let it keep now."""
-    return not checkpoint(config, rules, query).exists() and any(config.checkpoint_dir.glob(f"{query}*"))
+    return {name: starter(name, topics) for name, topics in read_by(rules).items()}
 
 
 def read_by(rules: Rules) -> dict[str, tuple[str, ...]]:
     """Return the topics that each query reads, by its name: for the status only those that it combines."""
-    return {ALERTS_QUERY: rules.topics, STATUS_QUERY: rules.combined_topics}
+    read = {ALERTS_QUERY: rules.topics, STATUS_QUERY: rules.combined_topics}
+    return {name: topics for name, topics in read.items() if topics}
 
 
-def checkpoint(config: MonitorSettings, rules: Rules, query: str) -> Path:
-    """Return the folder with a query's checkpoint.
+def running_tasks(spark: SparkSession) -> int:
+    """Return how many tasks run now: all that were asked for when every query reads, passes on and writes."""
+    tracker = spark.sparkContext.statusTracker()
+    jobs = [tracker.getJobInfo(job) for job in tracker.getActiveJobsIds()]
+    stages = [tracker.getStageInfo(stage) for job in jobs if job is not None for stage in job.stageIds]
+    return sum(stage.numActiveTasks for stage in stages if stage is not None)
 
-    What the status query keeps depends on the streams that are combined. When they change, Spark can't take the old
-    state, so another layout has another folder: the query starts anew there, from the readings that Kafka still has.
-    """
-    if query == ALERTS_QUERY:
-        return config.checkpoint_dir / query
+
+def take_checkpoints(config: MonitorSettings, rules: Rules) -> dict[str, Checkpoint]:
+    """Return each query's checkpoint, and note it on disk. Raises OSError."""
     combined = {name: status.streams for name, status in rules.statuses.items()}
-    layout = json.dumps([combined, rules.combined_streams, STATE_PARTITIONS, SLOT_SECONDS, SLOTS, READINGS_A_SLOT])
-    return config.checkpoint_dir / f"{query}-{hashlib.sha256(layout.encode()).hexdigest()[:8]}"
+    state = [STATE_PARTITIONS, SLOT_SECONDS, SLOTS, READINGS_A_SLOT]
+    kept: dict[str, dict[str, Any]] = {
+        ALERTS_QUERY: {},
+        STATUS_QUERY: {"statuses": combined, "streams": rules.combined_streams, "state": state},
+    }
+    checkpoints: dict[str, Checkpoint] = {}
+    elsewhere: Offsets = {}
+    for name, topics in read_by(rules).items():
+        # Through JSON, because it is compared with what stands in a file.
+        layout = json.loads(json.dumps({"topics": sorted(topics), **kept[name]}))
+        checkpoints[name] = Checkpoint.take(config.checkpoint_dir, name, layout, elsewhere)
+        elsewhere |= checkpoints[name].stands_at
+    return checkpoints
+
+
+def starting_offsets(
+    known: Offsets, topics: Iterable[str], partitions: Mapping[str, int], first_start: Literal["earliest", "latest"]
+) -> Offsets:
+    """Return an offset for each partition of the topics: the known one, or a number by which Spark means a word.
+
+    A topic that was never read begins at `first_start`; a partition that a known topic got since, at its first reading.
+    """
+    unknown = {"earliest": EARLIEST, "latest": LATEST}[first_start]
+    return {
+        topic: {
+            str(number): known[topic].get(str(number), EARLIEST) if topic in known else unknown
+            for number in range(partitions[topic])
+        }
+        for topic in topics
+    }
 
 
 def _read(spark: SparkSession, config: MonitorSettings, topics: Iterable[str], starting: str) -> DataFrame:

@@ -46,15 +46,25 @@ class RuleTest(BaseModel):
     lines: str
 
 
-def load(file: Path) -> list[RuleTest]:
-    """Return the tests of a file. Raises RulesError with what is wrong with it."""
+def load(file: Path, rules: Rules) -> list[RuleTest]:
+    """Return the tests of a file. Raises RulesError with what is wrong with it, or does not fit the rules."""
     try:
-        return TypeAdapter(list[RuleTest]).validate_python(yaml.safe_load(file.read_text("utf-8")))
-    except (OSError, yaml.YAMLError) as error:
+        tests = TypeAdapter(list[RuleTest]).validate_python(yaml.safe_load(file.read_text("utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise RulesError(f"{file}: {error}") from error
     except ValidationError as error:
         wrong = (f"{file}: {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         raise RulesError("\n".join(wrong)) from error
+    strange = [
+        f"{file}: {test.name}: readings.{number}.topic: "
+        f"expected one of the streams' topics {', '.join(rules.topics)}; found {reading.topic!r}"
+        for test in tests
+        for number, reading in enumerate(test.readings)
+        if reading.topic not in rules.topics
+    ]
+    if strange:
+        raise RulesError("\n".join(strange))
+    return tests
 
 
 def differences(rules: Rules, tests: Sequence[RuleTest]) -> dict[str, list[str]]:

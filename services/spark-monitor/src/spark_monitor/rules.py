@@ -35,9 +35,11 @@ def _template(*places: str) -> AfterValidator:
 
     def check(text: str) -> str:
         for _, place, form, conversion in string.Formatter().parse(text):
-            if place is not None and (place not in places or form or conversion):
+            if place is not None and place not in places:
                 allowed = ", ".join(f"{{{each}}}" for each in places)
                 raise ValueError(f"{{{place}}} is not known here; known are {allowed}")
+            if form or conversion:
+                raise ValueError(f"expected {{{place}}} without a format of its own: the stream's value_type decides")
         return text
 
     return AfterValidator(check)

@@ -13,6 +13,9 @@ from spark_monitor.rules import Alert, Rules, Status, Stream
 
 SECTIONS = ("streams", "alerts", "statuses")
 
+DEEPEST = 8
+"""Steps in a path; the deepest of the model has 5."""
+
 Place = tuple[str | int, ...]
 
 
@@ -49,13 +52,16 @@ def check(text: str) -> Rules | list[Mistake]:
     """Return the rules that a text holds, or every mistake in it by line."""
     try:
         root = yaml.compose(text, yaml.SafeLoader)
+        data = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         return [Mistake(mark.line + 1 if mark else 1, (), f"not YAML: {error.problem or error.context}")]
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        return [Mistake(line, (), f"not YAML: the character U+{ord(text[error.position]):04X} is not allowed")]
     if not isinstance(root, yaml.MappingNode):
         return [Mistake(1, (), f"expected the sections {', '.join(SECTIONS)}")]
     lines = _Lines(root)
-    data = yaml.safe_load(text)
     mistakes = [lines.mistake(place, "the name stands here twice") for place in lines.duplicates]
     parts = {section: _parts(section, data, lines, mistakes) for section in SECTIONS}
     mistakes += [
@@ -86,6 +92,8 @@ class _Lines:
         return Mistake(self._lines.get(known, 1), place, text)
 
     def _walk(self, node: yaml.Node, place: Place) -> None:
+        if len(place) > DEEPEST:
+            return  # Perhaps an alias inside of what it stands for, which never ends.
         if isinstance(node, yaml.MappingNode):
             names: set[str] = set()
             for key, value in node.value:
@@ -192,7 +200,8 @@ def _contradictions_of_status(
     fields = {parts["streams"][stream].entity_field for stream in status.streams if stream in parts["streams"]}
     if len(fields) > 1:
         yield (*place, "streams"), f"expected streams with one entity_field, found {', '.join(sorted(fields))}"
-    if set(data.get("alerts") or ()) != set(parts["alerts"]):
+    named = data.get("alerts") or {}
+    if not isinstance(named, dict) or set(named) != set(parts["alerts"]):
         return  # Which combinations there are is clear when all alerts are.
     relevant = {alert for alert, rule in parts["alerts"].items() if rule.stream in status.streams}
     given = [text.alerts for text in status.texts]

@@ -42,10 +42,6 @@ class SupervisedQuery(threading.Thread):
         except Exception as error:  # noqa: BLE001 - the main thread decides what it means
             self.failure = error
 
-    def is_active(self) -> bool:
-        """Say whether the query runs now."""
-        return self._query is not None and self._query.isActive
-
     def completed_batch(self) -> int | None:
         """Return the number of the last batch that Spark has checkpointed, or None before the first."""
         progress = self._query.lastProgress if self._query is not None else None

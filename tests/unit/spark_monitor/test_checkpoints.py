@@ -1,0 +1,155 @@
+"""A query goes on where it stood: after a restart, with other rules, and with files that a fault has damaged."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from spark_monitor.checkpoints import Checkpoint, Offsets
+from spark_monitor.queries import starting_offsets
+
+LAYOUT = {"topics": ["suhu"]}
+
+
+def take(root: Path, layout: dict[str, list[str]] = LAYOUT, elsewhere: Offsets | None = None) -> Checkpoint:
+    return Checkpoint.take(root, "alerts", layout, elsewhere or {})
+
+
+def spark_ran(checkpoint: Checkpoint, *ends: int, topic: str = "suhu") -> None:
+    """Leave what Spark's source and its logs leave after batches that ended at these offsets, from 0."""
+    write(checkpoint.folder / "sources/0/0", "\0v1\n" + json.dumps({topic: {"0": 0}}))
+    for batch, end in enumerate(ends):
+        write(checkpoint.folder / f"offsets/{batch}", 'v1\n{"conf":{}}\n' + json.dumps({topic: {"0": end}}))
+        write(checkpoint.folder / f"offsets/.{batch}.crc", "")
+        write(checkpoint.folder / f"commits/{batch}", 'v2\n{"nextBatchWatermarkMs":0}')
+
+
+def write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+def test_the_first_start_has_nothing_to_go_on_from(tmp_path: Path) -> None:
+    first = take(tmp_path)
+    assert (first.starting, first.stands_at, first.repeats, first.news) == ({}, {}, True, None)
+
+
+def test_a_restart_goes_on_in_the_same_folder(tmp_path: Path) -> None:
+    first = take(tmp_path)
+    spark_ran(first, 10, 20)
+    again = take(tmp_path)
+    assert (again.folder, again.repeats, again.news) == (first.folder, False, None)
+    assert again.stands_at == {"suhu": {"0": 10}}, "where the last completed batch began"
+
+
+def test_another_layout_starts_anew_where_the_old_one_stood(tmp_path: Path) -> None:
+    first = take(tmp_path)
+    spark_ran(first, 10, 20)
+    other = take(tmp_path, {"topics": ["co2", "suhu"]})
+    assert other.folder != first.folder
+    assert not first.folder.exists()
+    assert not other.folder.exists(), "Spark makes it"
+    assert other.starting == {"suhu": {"0": 10}}
+    assert other.repeats
+    assert other.news is not None
+    assert "other streams" in other.news
+
+
+def test_a_batch_that_is_the_only_one_is_repeated_from_its_beginning(tmp_path: Path) -> None:
+    spark_ran(take(tmp_path), 10)
+    assert take(tmp_path, {}).starting == {"suhu": {"0": 0}}
+
+
+def test_before_its_first_boundary_a_query_stands_where_it_began(tmp_path: Path) -> None:
+    spark_ran(take(tmp_path))
+    assert take(tmp_path, {}).starting == {"suhu": {"0": 0}}
+
+
+def test_a_topic_that_is_read_no_more_is_remembered(tmp_path: Path) -> None:
+    first = take(tmp_path)
+    spark_ran(first, 10, 20)
+    without = take(tmp_path, {"topics": ["co2"]})
+    spark_ran(without, 5, 6, topic="co2")
+    assert take(tmp_path).starting == {"suhu": {"0": 10}, "co2": {"0": 5}}
+
+
+def test_a_crash_before_spark_began_loses_no_offsets(tmp_path: Path) -> None:
+    spark_ran(take(tmp_path), 10, 20)
+    other = take(tmp_path, {})
+    again = take(tmp_path, {})
+    assert again.starting == other.starting == {"suhu": {"0": 10}}
+    assert again.repeats
+
+
+def test_a_topic_new_to_this_query_starts_where_another_query_stands(tmp_path: Path) -> None:
+    first = take(tmp_path)
+    spark_ran(first, 10, 20)
+    other = take(tmp_path, {}, {"suhu": {"0": 99}, "co2": {"0": 7}})
+    assert other.starting == {"suhu": {"0": 10}, "co2": {"0": 7}}
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("offsets/2", ""),
+        ("offsets/2", 'v1\n{"batchTimestampMs":1}\n{"suhu":{"0'),
+        ("offsets/2", 'v1\n{"batchTimestampMs":1}'),
+        ("offsets/2", None),
+        ("commits/2", ""),
+        ("sources/0/0", "\0v1\n"),
+    ],
+)
+def test_a_damaged_file_is_named_and_the_query_starts_anew(tmp_path: Path, file: str, content: str | None) -> None:
+    first = take(tmp_path)
+    spark_ran(first, 10, 20, 30)
+    (first.folder / file).unlink()
+    if content is not None:
+        (first.folder / file).write_text(content)
+    anew = take(tmp_path)
+    assert anew.news is not None
+    assert anew.news.startswith(f"{first.folder.name}/{file} is damaged")
+    assert anew.folder != first.folder
+    assert anew.starting == {"suhu": {"0": 20}}
+    assert anew.repeats
+
+
+def test_offsets_half_written_in_a_crash_are_of_no_completed_batch(tmp_path: Path) -> None:
+    first = take(tmp_path)
+    spark_ran(first, 10, 20, 30)
+    (first.folder / "commits/2").unlink()
+    (first.folder / "offsets/2").write_text("v1")
+    assert take(tmp_path).starting == {"suhu": {"0": 10}}
+
+
+def test_a_lost_folder_is_said_and_begins_where_it_once_began(tmp_path: Path) -> None:
+    spark_ran(take(tmp_path), 10, 20)
+    other = take(tmp_path, {})
+    spark_ran(other, 30, 40)
+    for file in sorted(other.folder.rglob("*"), reverse=True):
+        file.unlink() if file.is_file() else file.rmdir()
+    other.folder.rmdir()
+    lost = take(tmp_path, {})
+    assert lost.starting == {"suhu": {"0": 10}}
+    assert lost.repeats
+    assert lost.news is not None
+    assert "is gone" in lost.news
+
+
+def test_a_damaged_note_is_said(tmp_path: Path) -> None:
+    first = take(tmp_path)
+    spark_ran(first, 10)
+    (tmp_path / "alerts.json").write_text("{")
+    anew = take(tmp_path)
+    assert anew.news is not None
+    assert "alerts.json is damaged" in anew.news
+    assert not any(anew.folder.glob("*")), "a folder of unknown layout must not be gone on with"
+
+
+def test_starting_offsets_name_every_partition() -> None:
+    known = {"suhu": {"0": 5}}
+    partitions = {"suhu": 2, "co2": 1, "other": 9}
+    assert starting_offsets(known, ["suhu", "co2"], partitions, "latest") == {
+        "suhu": {"0": 5, "1": -2},
+        "co2": {"0": -1},
+    }
+    assert starting_offsets({}, ["co2"], partitions, "earliest") == {"co2": {"0": -2}}
