@@ -101,7 +101,13 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         return 0
     read_by = queries.read_by(rules)
     task_slots = needed(*(sum(topics.partitions[topic] for topic in read) for read in read_by.values()))
-    checkpoints = queries.take_checkpoints(config, rules)
+    try:
+        checkpoints = queries.take_checkpoints(config, rules)
+    except OSError as error:
+        events.error(
+            "giving up", cause=f"CHECKPOINT_DIR={str(config.checkpoint_dir)!r}: expected room to write: {error}"
+        )
+        return 1
     for name, checkpoint in checkpoints.items():
         if checkpoint.news:
             events.warning(checkpoint.news, query=name)

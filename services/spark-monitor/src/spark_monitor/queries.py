@@ -25,15 +25,18 @@ EARLIEST, LATEST = -2, -1
 """Instead of offsets, in Spark's Kafka source."""
 
 
+def log_options(level: str) -> str:
+    """Return the Java options that make Spark log as the monitor does; its warnings only when debugging."""
+    log4j = Path(__file__).with_name("log4j2.properties")
+    return f"-Dlog4j2.configurationFile={log4j} -Dspark.monitor.log={'warn' if level == 'debug' else 'error'}"
+
+
 def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
     """Start Spark inside this container with `task_slots` threads."""
-    log4j = Path(__file__).with_name("log4j2.properties")
-    spark_log = "warn" if config.log_level == "debug" else "error"
-    jvm = f"-XX:+UseSerialGC -Dlog4j2.configurationFile={log4j} -Dspark.monitor.log={spark_log}"
     options = {
         "spark.jars": ",".join(str(jar) for jar in sorted(config.spark_jars_dir.glob("*.jar"))),
         "spark.driver.memory": config.driver_memory,
-        "spark.driver.extraJavaOptions": jvm,
+        "spark.driver.extraJavaOptions": f"-XX:+UseSerialGC {log_options(config.log_level)}",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from spark_monitor.display import Display
-from spark_monitor.queries import alerts_and_refusals
+from spark_monitor.queries import alerts_and_refusals, log_options
 from spark_monitor.readings import accepted, decode
 from spark_monitor.reporter import origin_of
 from spark_monitor.rules import Rules
@@ -173,11 +173,15 @@ def _open_session() -> SparkSession:
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.log.level": "ERROR",
         "spark.sql.session.timeZone": "Asia/Jakarta",
         # One task: the readings stay in their order.
         "spark.sql.shuffle.partitions": "1",
         "spark.sql.adaptive.enabled": "false",
+        # For a few rows, compiling takes longer than all the rest.
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.driver.extraJavaOptions": f"-XX:+UseSerialGC -XX:TieredStopAtLevel=1 {log_options('info')}",
         "spark.sql.streaming.unsupportedOperationCheck": "false",
         # Passes each row on as it comes, as Real-time Mode does, so that a file can stand for the stream.
         "spark.sql.streaming.useStreamlineAggregator": "true",
