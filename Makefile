@@ -29,6 +29,10 @@ up: ## Start the stack in Docker and follow the alerts
 down: ## Stop the stack in Docker; the data stays (docker compose down -v removes it)
 	docker compose --profile pabrik down
 
+.PHONY: refused
+refused: ## Show the last refused messages of the stack in Docker; LAST=100 shows more
+	@docker compose exec --no-TTY spark-monitor python -m spark_monitor refused --last $(or $(LAST),20)
+
 .PHONY: run
 run: $(VENV)/ready ## Start the stack without Docker, as processes; Ctrl-C stops it. SITE=pabrik adds the factory
 	@python -m local_stack --site $(SITE)

@@ -132,7 +132,14 @@ def test_a_lost_folder_is_said_and_begins_where_it_once_began(tmp_path: Path) ->
     assert lost.starting == {"suhu": {"0": 10}}
     assert lost.repeats
     assert lost.news is not None
-    assert "is gone" in lost.news
+    assert "is not there" in lost.news
+
+
+def test_unread_readings_that_kafka_has_no_more_are_gone(tmp_path: Path) -> None:
+    first = take(tmp_path)
+    spark_ran(first, 10, 20)
+    assert take(tmp_path).gone({"suhu": {"0": 20}}) == {}
+    assert take(tmp_path).gone({"suhu": {"0": 21}, "new": {"0": 5}}) == {"suhu": {"0": 20}}
 
 
 def test_a_damaged_note_is_said(tmp_path: Path) -> None:

@@ -1,19 +1,23 @@
 """Starts the queries and the reporter, watches over them, and stops them in order."""
 
 import argparse
+import contextlib
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import structlog
 from confluent_kafka import KafkaException
+from py4j.protocol import Py4JNetworkError  # type: ignore[import-untyped]
 
 from sensorkit import heartbeat, log, settings, shutdown
-from spark_monitor import queries, rule_tests, rules_file
-from spark_monitor.display import Display
+from spark_monitor import queries, refused, rule_tests, rules_file
+from spark_monitor.checkpoints import Checkpoint
+from spark_monitor.display import MAX_ENTITIES, Display
 from spark_monitor.figures import Figures
 from spark_monitor.outgoing import ALERTS, REFUSED, STATUSES
 from spark_monitor.reporter import Reporter
@@ -42,6 +46,7 @@ class Watch:
     supervised: Sequence[SupervisedQuery]
     all_tasks_run: Callable[[], bool]
     reporter: Reporter
+    display: Display
     figures: Figures
     topics: Topics
     sources: Sequence[str]
@@ -52,6 +57,12 @@ class Watch:
 
     def tick(self) -> str | None:
         """Look once; return why the process can't go on, or None."""
+        try:
+            return self._look()
+        except Py4JNetworkError:
+            return "Spark's Java machine has ended: out of memory, or killed"
+
+    def _look(self) -> str | None:
         self._pass_on_boundaries()
         reporter_keeps_up = self.reporter.seconds_behind() < REPORTER_MAY_LAG_SECONDS
         # A query is active before it has begun to read, so its tasks are what counts.
@@ -79,6 +90,10 @@ class Watch:
             events.warning("Kafka does not say how far its topics are", cause=str(error))
             lag = None
         events.info("last minute", **self.figures.take(), lag=lag)
+        if self.display.is_full:
+            events.warning(
+                "more warehouses and machines than are remembered: does a sender invent names?", limit=MAX_ENTITIES
+            )
 
     def _reason_to_give_up(self) -> str | None:
         for query in self.supervised:
@@ -92,6 +107,25 @@ class Watch:
                 # Slots and the reporter's partitions are fixed at the start.
                 return f"the number of partitions has changed: {changed}"
         return None
+
+
+def announce(checkpoints: Mapping[str, Checkpoint], read_by: Mapping[str, tuple[str, ...]], topics: Topics) -> None:
+    """Say what is unusual about where the queries go on."""
+    for name, checkpoint in checkpoints.items():
+        if checkpoint.news:
+            events.warning(checkpoint.news, query=name)
+        try:
+            first = topics.first(read_by[name])
+        except KafkaException as error:
+            events.warning("Kafka does not say which readings it still has", cause=str(error))
+            continue
+        for topic, partitions in checkpoint.gone(first).items():
+            for number, unread in partitions.items():
+                events.error(
+                    "readings are gone: they outlived their retention before the monitor read them",
+                    query=name, topic=topic, partition=int(number),
+                    first_gone=unread, last_gone=first[topic][number] - 1,
+                )  # fmt: skip
 
 
 def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int:
@@ -108,13 +142,12 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
             "giving up", cause=f"CHECKPOINT_DIR={str(config.checkpoint_dir)!r}: expected room to write: {error}"
         )
         return 1
-    for name, checkpoint in checkpoints.items():
-        if checkpoint.news:
-            events.warning(checkpoint.news, query=name)
+    announce(checkpoints, read_by, topics)
     figures = Figures()
+    display = Display(rules, config.display)
     reporter = Reporter(
         config.kafka_bootstrap_servers,
-        Display(rules, config.display),
+        display,
         figures,
         sys.stdout,
         read_back_all=[
@@ -130,8 +163,9 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         query.start()
 
     watch = Watch(
-        supervised, lambda: queries.running_tasks(spark) >= task_slots, reporter, figures, topics, rules.combined_topics
-    )
+        supervised, lambda: queries.running_tasks(spark) >= task_slots, reporter, display, figures, topics,
+        rules.combined_topics,
+    )  # fmt: skip
     reason = None
     while reason is None and not stop.wait(TICK_SECONDS):
         reason = watch.tick()
@@ -139,11 +173,13 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         events.error("giving up", cause=reason)
 
     stop.set()
-    for query in supervised:
-        query.end()
+    with contextlib.suppress(Py4JNetworkError):
+        for query in supervised:
+            query.end()
     reporter.finish()
     reporter.join(REPORTER_FINISH_SECONDS)
-    spark.stop()
+    with contextlib.suppress(Py4JNetworkError):
+        spark.stop()
     events.info("stopped")
     return 0 if reason is None else 1
 
@@ -176,15 +212,32 @@ def test_rules(file: Path, tests_file: Path) -> int:
     return 1 if different else 0
 
 
+def show_refused(config: MonitorSettings, number: int, *, as_input: bool) -> int:
+    """Print the last refused messages; return the exit status."""
+    try:
+        messages = refused.last(config.kafka_bootstrap_servers, number)
+    except KafkaException as error:
+        print(f"KAFKA_BOOTSTRAP_SERVERS={config.kafka_bootstrap_servers!r}: {error}", file=sys.stderr)
+        return 1
+    for message in messages:
+        print(message.as_input() if as_input else message.shown(ZoneInfo(config.tz)))
+    if not messages:
+        print("no refused message", file=sys.stderr)
+    return 0
+
+
 def main() -> None:
     """Run the monitor, or one of its tools, with the settings of the environment."""
     parser = argparse.ArgumentParser(prog="spark-monitor", description=__doc__)
-    commands = parser.add_subparsers(dest="command", metavar="check-rules | test-rules | (nothing: run)")
+    commands = parser.add_subparsers(dest="command", metavar="check-rules | test-rules | refused | (nothing: run)")
     check = commands.add_parser("check-rules", help="say every mistake in a rules file")
     test = commands.add_parser("test-rules", help="run a rules file's tests")
     for command in (check, test):
         command.add_argument("file", nargs="?", type=Path, help="the rules; default: RULES_FILE")
     test.add_argument("tests", nargs="?", type=Path, help="default: the rules' name with .test.yaml beside them")
+    show = commands.add_parser("refused", help="show the last refused messages")
+    show.add_argument("--last", type=int, default=20, metavar="N", help="how many; default: 20")
+    show.add_argument("--as-input", action="store_true", help="as key|value, to correct and send again")
     arguments = parser.parse_args()
 
     config = settings.load(MonitorSettings)
@@ -193,6 +246,8 @@ def main() -> None:
         sys.exit(check_rules(file))
     if arguments.command == "test-rules":
         sys.exit(test_rules(file, arguments.tests or file.with_suffix(".test.yaml")))
+    if arguments.command == "refused":
+        sys.exit(show_refused(config, arguments.last, as_input=arguments.as_input))
     try:
         rules = rules_file.load(file)
     except RulesError as error:

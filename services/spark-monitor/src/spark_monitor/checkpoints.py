@@ -60,7 +60,7 @@ class Checkpoint:
         if before.layout != layout:
             return cls._anew(file, anew, "the rules read or combine other streams: starting anew where they last stood")
         if not folder.exists():
-            return cls(folder, before.starting, repeats=True, news=f"{folder.name} is gone: starting anew")
+            return cls(folder, before.starting, repeats=True, news=f"{folder.name} is not there: starting anew")
         return cls(folder, before.starting, repeats=False, news=None)
 
     @classmethod
@@ -82,6 +82,21 @@ class Checkpoint:
         """Where the last completed batch began; what came later is read again or for the first time."""
         return self.starting | _stands_at(self.folder)
 
+    def gone(self, first: Offsets) -> Offsets:
+        """Return the first unread offset of each partition of which Kafka has already removed unread readings.
+
+        `first`: the first offset that each partition still has. Readings that were read since the last boundary count
+        as unread.
+        """
+        read_until = self.starting | _read_until(self.folder)
+        unread = {
+            topic: {
+                number: offset for number, offset in read_until.get(topic, {}).items() if offset < there.get(number, 0)
+            }
+            for topic, there in first.items()
+        }
+        return {topic: partitions for topic, partitions in unread.items() if partitions}
+
 
 def _read(file: Path) -> _Entry | None:
     try:
@@ -92,6 +107,15 @@ def _read(file: Path) -> _Entry | None:
 
 def _folder(file: Path, entry: _Entry) -> Path:
     return file.with_name(f"{file.stem}-{entry.number}")
+
+
+def _read_until(folder: Path) -> Offsets:
+    """Return where the last completed batch ended."""
+    for number in sorted(_batches(folder / "commits"), reverse=True):
+        offsets = _offsets(folder / "offsets" / str(number))
+        if offsets is not None:
+            return offsets
+    return _offsets(_first_offsets(folder)) or {}
 
 
 def _stands_at(folder: Path) -> Offsets:

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from cachetools import LRUCache
+
 from spark_monitor.rules import Rules
+
+MAX_ENTITIES = 50_000
+"""How many warehouses and machines are remembered, each with each rule: about 100 MB. Then the one that was silent for
+longest is forgotten: nothing of it is lost, but with `changes` its present state is shown once more."""
 
 CATCHING_UP_SECONDS = 5
 """An incomplete status of a reading this old may only mean that the other topic's backlog is not read yet. It is held
@@ -45,13 +51,13 @@ class Display:
         self._rules = rules
         self._changes_only = mode == "changes"
         self._with_status = {stream for status in rules.statuses.values() for stream in status.streams}
-        self._shown_until: dict[Key, float] = {}
-        self._sides: dict[Key, list[float | None]] = {}
+        self._shown_until: LRUCache[Key, float] = LRUCache(MAX_ENTITIES)
+        self._sides: LRUCache[Key, list[float | None]] = LRUCache(MAX_ENTITIES)
         self._settled_at = float("-inf")
-        self._state: dict[Key, str] = {}
-        self._episodes: dict[Series, Episode] = {}
-        self._last_below: dict[Series, int] = {}
-        self._held_back: dict[Key, tuple[float, Record]] = {}
+        self._state: LRUCache[Key, str] = LRUCache(MAX_ENTITIES)
+        self._episodes: LRUCache[Series, Episode] = LRUCache(MAX_ENTITIES)
+        self._last_below: LRUCache[Series, int] = LRUCache(MAX_ENTITIES)
+        self._held_back: LRUCache[Key, tuple[float, Record]] = LRUCache(MAX_ENTITIES)
 
     def alert(self, alert: Record, offset: int) -> list[str]:
         """Return the lines for one alert (as in its topic) of the reading at `offset`."""
@@ -89,6 +95,11 @@ class Display:
                 self._held_back[_key(status)] = (now + CATCHING_UP_SECONDS, status)
             return lines
         return [*lines, *self._show(status)]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are more entities than are remembered."""
+        return len(self._shown_until) >= MAX_ENTITIES
 
     def expect_backlog(self, now: float) -> None:
         """Take what comes in the next seconds as read from a backlog."""

@@ -1,6 +1,7 @@
 """The two streaming queries: Kafka in, pure functions between, Kafka out."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -36,6 +37,7 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
     options = {
         "spark.jars": ",".join(str(jar) for jar in sorted(config.spark_jars_dir.glob("*.jar"))),
         "spark.driver.memory": config.driver_memory,
+        "spark.local.dir": str(_emptied(config.checkpoint_dir / "working")),
         "spark.driver.extraJavaOptions": f"-XX:+UseSerialGC {log_options(config.log_level)}",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
@@ -48,6 +50,9 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
         "spark.sql.streaming.stateStore.providerClass": (
             "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
         ),
+        # All state stores together, in MB. Without it each takes what it likes.
+        "spark.sql.streaming.stateStore.rocksdb.boundedMemoryUsage": "true",
+        "spark.sql.streaming.stateStore.rocksdb.maxMemoryUsageMB": "128",
         # Real-time Mode repeats a failed batch; format 1 could then reuse its half-written state files.
         "spark.sql.streaming.stateStore.checkpointFormatVersion": "2",
         # A reading waits this long for company on its way to a stateful step. The default makes up nine tenths of the
@@ -62,6 +67,13 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
     for name, value in options.items():
         builder = builder.config(name, value)
     return builder.getOrCreate()
+
+
+def _emptied(folder: Path) -> Path:
+    """Return a folder for the state that is worked on, without what a killed monitor left in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 def alerts_and_refusals(messages: DataFrame, rules: Rules) -> DataFrame:

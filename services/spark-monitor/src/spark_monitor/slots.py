@@ -10,7 +10,7 @@ STATEFUL_STEPS = 2
 """The steps of status.py."""
 
 
-def needed(alert_partitions: int, status_partitions: int) -> int:
+def needed(alert_partitions: int, status_partitions: int = 0) -> int:
     """Return the slots for both queries, which read so many partitions; the status query has its steps besides."""
     status = status_partitions + STATEFUL_STEPS * STATE_PARTITIONS if status_partitions else 0
     return alert_partitions + status

@@ -9,6 +9,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential
 
 from sensorkit.kafka_errors import CLIENT
+from spark_monitor.checkpoints import Offsets
 
 log = structlog.get_logger()
 
@@ -53,15 +54,22 @@ class Topics:
         except KafkaException:
             return {}
 
+    def first(self, names: Iterable[str]) -> Offsets:
+        """Return the first offset that each partition of some of the topics still has. Raises KafkaException."""
+        found: Offsets = {name: {} for name in names}
+        for place, offset in self._offsets(found, OffsetSpec.earliest()).items():
+            found[place.topic][str(place.partition)] = offset
+        return found
+
     def ends(self, names: Iterable[str]) -> dict[str, int]:
         """Return the end offset of each partition of some of the topics, by `topic-number`. Raises KafkaException."""
-        wanted: dict[TopicPartition, OffsetSpec] = {
-            TopicPartition(name, number): OffsetSpec.latest()
-            for name in names
-            for number in range(self.partitions[name])
-        }
+        offsets = self._offsets(names, OffsetSpec.latest())
+        return {f"{place.topic}-{place.partition}": offset for place, offset in offsets.items()}
+
+    def _offsets(self, names: Iterable[str], which: OffsetSpec) -> dict[TopicPartition, int]:
+        wanted = {TopicPartition(name, number): which for name in names for number in range(self.partitions[name])}
         asked = self._admin.list_offsets(wanted, request_timeout=KAFKA_SECONDS)
-        return {f"{place.topic}-{place.partition}": end.result().offset for place, end in asked.items()}
+        return {place: end.result().offset for place, end in asked.items()}
 
     def _count(self) -> dict[str, int]:
         found = self._admin.list_topics(timeout=KAFKA_SECONDS).topics
