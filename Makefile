@@ -62,7 +62,15 @@ test-integration: $(VENV)/ready ## Real Kafka and Spark as processes, minutes
 
 .PHONY: test-stack
 test-stack: $(VENV)/ready ## The containers, from outside, minutes; needs Docker
-	pytest tests/stack
+	pytest tests/stack/test_stack.py tests/stack/faults -m "not long and not soak"
+
+.PHONY: faults
+faults: $(VENV)/ready ## Break the stack in every known way and count what is lost, 20 minutes; needs Docker
+	CHECKPOINT_MINUTES=1 pytest -v tests/stack/faults -m "not soak" --timeout 900
+
+.PHONY: soak
+soak: $(VENV)/ready ## Half an hour at 2,000 readings a second: does anything grow? Needs Docker
+	CHECKPOINT_MINUTES=1 pytest -v tests/stack/faults -m soak --timeout 3600
 
 .PHONY: lint
 lint: $(VENV)/ready ## Ruff and mypy

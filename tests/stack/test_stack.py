@@ -9,17 +9,12 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from tests.stack.conftest import Stack, eventually
+from tests.stack.project import Stack, eventually
 
 ALERT = re.compile(
     r"\[Peringatan (Suhu|Kelembaban) Tinggi\] Gudang G[123]: (Suhu [89]\d\.\d\d°C|Kelembaban [78]\d\.\d\d%)"
     r" - \d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 )
-
-
-def seconds(stamp: str) -> float:
-    """Return Docker's UTC time stamp (nanoseconds, Z) as epoch seconds."""
-    return dt.datetime.fromisoformat(stamp[:26]).replace(tzinfo=dt.UTC).timestamp()
 
 
 def send(stack: Stack, stream: str, *readings: dict[str, Any]) -> None:
@@ -39,14 +34,14 @@ def printed(stack: Stack, text: str) -> list[str]:
 
 
 def test_up_shows_an_alert_within_a_minute(stack: Stack) -> None:
-    start = min(seconds(container["State"]["StartedAt"]) for container in stack.containers())
+    start = min(Stack.seconds(container["State"]["StartedAt"]) for container in stack.containers())
     eventually(lambda: any(map(ALERT.fullmatch, stack.log("spark-monitor"))), lambda: "no alert line", 90)
     (stamped, *_) = [
         line
         for line in stack.compose("logs", "--no-log-prefix", "--timestamps", "spark-monitor").splitlines()
         if "[Peringatan" in line
     ]
-    assert seconds(stamped.split(" ")[0]) - start < 60
+    assert Stack.seconds(stamped.split(" ")[0]) - start < 60
 
 
 def test_every_container_is_healthy_and_the_status_comes_too(stack: Stack) -> None:

@@ -1,0 +1,76 @@
+"""Each fault: a ledger around it, a row of the table behind it."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from tests.stack.faults.ledger import COLUMNS, Ledger, Row
+from tests.stack.project import Stack
+
+ROWS = pytest.StashKey[list[Row]]()
+RATE = 200
+"""Readings a second while a fault lasts."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin an empty table."""
+    config.stash[ROWS] = []
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print the table, as Markdown."""
+    rows = config.stash[ROWS]
+    if not rows:
+        return
+    terminalreporter.section("faults")
+    terminalreporter.write_line("| " + " | ".join(COLUMNS) + " |")
+    terminalreporter.write_line("|" + "---|" * len(COLUMNS))
+    for row in rows:
+        terminalreporter.write_line("| " + " | ".join(row.cells()) + " |")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Say at once what failed: the whole suite takes a while."""
+    if report.failed:
+        print(f"\n{report.longreprtext[-1500:]}")  # noqa: T201
+
+
+class Fault:
+    """What a test does with its fault: say when it is over, add a remark, and send more."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.stack = ledger.stack
+        self.begun = time.time()
+        self.recoveries: list[float] = []
+        self.remark = ""
+        self.expect_gone = 0
+
+    def is_over(self, seconds: float = 150) -> None:
+        """Note that nothing disturbs any more, and wait until a reading sent from now on is printed."""
+        self.recoveries.append(self.ledger.wait_for_a_new_line(time.time(), seconds))
+
+
+@pytest.fixture
+def around(stack: Stack, request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Return a context manager: readings flow while its block runs; behind it all of them are accounted for."""
+
+    @contextmanager
+    def around(fault: str, *, rate: float = RATE, on: Stack = stack) -> Iterator[Fault]:
+        name = "F" + re.sub(r"\W", "", request.node.name.removeprefix("test_"))[:20] + str(int(time.time()) % 10_000)
+        disturbance = Fault(Ledger(on, name))
+        with disturbance.ledger.stream(rate):
+            if rate:
+                disturbance.ledger.wait_for_a_new_line(time.time())
+            yield disturbance
+        row = disturbance.ledger.account(fault, expect_gone=disturbance.expect_gone)
+        row.seconds_to_recover = max(disturbance.recoveries, default=None)
+        row.remark = disturbance.remark
+        request.config.stash[ROWS].append(row)
+        assert row.lost == disturbance.expect_gone, row
+        assert row.missing_lines == 0, row
+
+    return around

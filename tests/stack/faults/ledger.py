@@ -1,0 +1,228 @@
+"""The observer: writes numbered readings, keeps a ledger of those that Kafka acknowledged, and looks for each of them.
+
+Every reading is above its limit, so it must come back as one alert in the topic and one line in the monitor's log.
+"""
+
+import json
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from tests.stack.project import Stack, eventually
+
+TOPIC = "sensor-suhu-gudang"
+LIMIT, STEP, STEPS = 80, 0.01, 10_000
+RESULT_SECONDS = 240
+BATCH_SECONDS = 0.02
+
+
+@dataclass
+class Row:
+    """A line of the table: what was sent around a fault, and what became of it. Times in seconds."""
+
+    fault: str
+    acknowledged: int = 0
+    processed: int = 0
+    refused: int = 0
+    lost: int = 0
+    missing_lines: int = 0
+    repeated_lines: int = 0
+    repeated_results: int = 0
+    seconds_to_recover: float | None = None
+    remark: str = ""
+
+    def cells(self) -> list[str]:
+        """Return the line's cells as text."""
+        recovered = "" if self.seconds_to_recover is None else f"{self.seconds_to_recover:.1f}"
+        numbers = [self.acknowledged, self.processed, self.refused, self.lost, self.missing_lines, self.repeated_lines]
+        return [self.fault, *map(str, numbers), str(self.repeated_results), recovered, self.remark]
+
+
+COLUMNS = (
+    "fault", "acknowledged", "processed", "refused", "lost", "lines missing", "lines repeated",
+    "results repeated", "recovered after s", "remark",
+)  # fmt: skip
+
+
+def headers_of(message: Message) -> dict[str, str]:
+    """Return the headers of a refused message by the last part of their names."""
+    headers: list[Any] = list(message.headers() or [])
+    return {name.removeprefix("__connect.errors."): (value or b"").decode() for name, value in headers}
+
+
+@dataclass
+class Ledger:
+    """Numbered readings of one fault. `name` marks their warehouses; a number is a warehouse and a value of it."""
+
+    stack: Stack
+    name: str
+    acknowledged: dict[str, int] = field(default_factory=dict)
+    sent_at: dict[int, float] = field(default_factory=dict)
+    failed: Counter[str] = field(default_factory=Counter)
+    must_be_refused: set[str] = field(default_factory=set)
+    _next: int = 0
+
+    def __post_init__(self) -> None:  # noqa: D105
+        self._begun = time.time()
+        self._producer = Producer(
+            {
+                "bootstrap.servers": self.stack.bootstrap,
+                "enable.idempotence": True,
+                "linger.ms": 5,
+                "message.timeout.ms": 600_000,
+                "queue.buffering.max.messages": 2_000_000,
+                "message.max.bytes": 4_000_000,
+                "reconnect.backoff.max.ms": 1000,
+            }
+        )
+
+    def send(self, count: int = 1, **changed: Any) -> None:
+        """Send the next readings; `changed` replaces fields of the message."""
+        for _ in range(count):
+            number, self._next = self._next, self._next + 1
+            self.sent_at[number] = time.time()
+            reading = {"gudang_id": self.warehouse(number), "suhu": self.value(number), "timestamp": time.time()}
+            self._produce(json.dumps(reading | changed).encode(), self.warehouse(number), number)
+
+    def send_again(self, message: dict[str, Any], number: int) -> None:
+        """Send a message that was sent before."""
+        self._produce(json.dumps(message).encode(), message["gudang_id"], number)
+
+    def send_bad(self, message: bytes | None) -> None:
+        """Send something that must be refused."""
+        self._produce(message, "bad", None)
+
+    def _produce(self, message: bytes | None, key: str, number: int | None) -> None:
+        def delivered(error: KafkaError | None, kafka: Message) -> None:
+            if error is not None:
+                self.failed[error.name()] += 1
+                return
+            origin = f"{kafka.topic()}-{kafka.partition()}-{kafka.offset()}"
+            if number is None:
+                self.must_be_refused.add(origin)
+            else:
+                self.acknowledged[origin] = number
+
+        self._producer.produce(TOPIC, message, key, on_delivery=delivered)
+        self._producer.poll(0)
+
+    @contextmanager
+    def stream(self, rate: float) -> Iterator[None]:
+        """Send `rate` readings a second while the block runs, then until all of them are acknowledged."""
+        done = threading.Event()
+
+        def run() -> None:
+            begun, sent = time.monotonic(), 0
+            while not done.wait(BATCH_SECONDS):
+                due = int((time.monotonic() - begun) * rate) - sent
+                self.send(due)
+                sent += due
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+            self.flush()
+
+    def flush(self) -> None:
+        """Wait until every reading is acknowledged or failed."""
+        left = self._producer.flush(RESULT_SECONDS)
+        assert left == 0, f"{left} readings not acknowledged in {RESULT_SECONDS} s"
+
+    def warehouse(self, number: int) -> str:
+        """Return the warehouse of a number."""
+        return f"{self.name}-{number // STEPS}"
+
+    @staticmethod
+    def value(number: int) -> float:
+        """Return the temperature of a number, in °C."""
+        return round(LIMIT + STEP * (1 + number % STEPS), 2)
+
+    def printed(self) -> list[tuple[float, int]]:
+        """Return when each line about a reading was printed (epoch seconds), and the reading's number."""
+        pattern = re.compile(
+            rf"^(\S+) \[Peringatan Suhu Tinggi\] Gudang {re.escape(self.name)}-(\d+): Suhu ([\d.]+)°C - ", re.MULTILINE
+        )
+        found = []
+        for stamp, warehouse, value in pattern.findall(self.stack.lines_since(self._begun)):
+            number = int(warehouse) * STEPS + round((float(value) - LIMIT) / STEP) - 1
+            found.append((self.stack.seconds(stamp), number))
+        return found
+
+    def wait_for_a_new_line(self, since: float, seconds: float = 150) -> float:
+        """Wait until a reading sent after `since` is printed; return how long after it that was."""
+        first: list[float] = []
+
+        def is_printed() -> bool:
+            first[:] = [at for at, number in self.printed() if self.sent_at[number] >= since]
+            return bool(first)
+
+        eventually(is_printed, lambda: f"no line about a reading sent in the last {time.time() - since:.0f} s", seconds)
+        return min(first) - since
+
+    def account(self, fault: str, *, expect_gone: int = 0) -> Row:
+        """Wait until every acknowledged reading has its result and its line; return what was found."""
+        row = Row(fault, acknowledged=len(self.acknowledged) + len(self.must_be_refused))
+        alerts, refusals = self._results(expect_gone)
+        row.processed = len(self.acknowledged.keys() & alerts.keys())
+        row.refused = len(self.must_be_refused & refusals.keys())
+        row.lost = row.acknowledged - row.processed - row.refused
+        row.repeated_results = alerts.total() - len(alerts) + refusals.total() - len(refusals)
+        wanted = {number for origin, number in self.acknowledged.items() if origin in alerts}
+        lines: Counter[int] = Counter()
+
+        def all_are_printed() -> bool:
+            lines.clear()
+            lines.update(number for _, number in self.printed())
+            return wanted <= lines.keys()
+
+        # What never comes is in the row.
+        deadline = time.monotonic() + RESULT_SECONDS
+        while not all_are_printed() and time.monotonic() < deadline:
+            time.sleep(1)
+        row.missing_lines = len(wanted - lines.keys())
+        row.repeated_lines = lines.total() - len(lines)
+        return row
+
+    def _results(self, expect_gone: int) -> tuple[Counter[str], Counter[str]]:
+        """Read the monitor's topics until every acknowledged reading is there, or for RESULT_SECONDS."""
+        alerts: Counter[str] = Counter()
+        refusals: Counter[str] = Counter()
+        consumer = Consumer(
+            {"bootstrap.servers": self.stack.bootstrap, "group.id": "ledger", "enable.auto.commit": False}
+        )
+        consumer.assign([TopicPartition(topic, 0, 0) for topic in ("monitor-peringatan", "monitor-ditolak")])
+        deadline = time.monotonic() + RESULT_SECONDS
+        quiet = 0
+        try:
+            while time.monotonic() < deadline:
+                messages = consumer.consume(5000, 1)
+                for message in messages:
+                    if message.error() is not None:
+                        continue
+                    if message.topic() == "monitor-peringatan":
+                        alert = json.loads(message.value() or b"{}")
+                        if alert["entity_id"].startswith(f"{self.name}-"):
+                            alerts[alert["alert_id"].rsplit("-", 1)[0]] += 1
+                    else:
+                        headers = headers_of(message)
+                        origin = f"{headers['topic']}-{headers['partition']}-{headers['offset']}"
+                        if origin in self.must_be_refused:
+                            refusals[origin] += 1
+                missing = len(self.acknowledged.keys() - alerts.keys()) + len(self.must_be_refused - refusals.keys())
+                quiet = 0 if messages else quiet + 1
+                # Repetitions come right behind; a pause says that there are no more.
+                if missing <= expect_gone and quiet:
+                    break
+        finally:
+            consumer.close()
+        return alerts, refusals

@@ -1,0 +1,86 @@
+"""Checkpoints are cut off or deleted, and Kafka's retention overtakes a monitor that is off."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.stack.faults.ledger import TOPIC
+from tests.stack.project import Stack, eventually
+
+CHECKPOINTS = "/var/lib/spark-monitor/checkpoints"
+
+
+def in_checkpoints(stack: Stack, script: str) -> str:
+    """Run a shell script where the checkpoints are."""
+    return stack.compose(
+        "run", "--rm", "--no-deps", "-T", "--entrypoint", "sh", "spark-monitor", "-ec", f"cd {CHECKPOINTS}; {script}"
+    )
+
+
+def said(stack: Stack, since: float, text: str) -> list[dict[str, Any]]:
+    return [event for event in stack.events(since) if text in event["event"]]
+
+
+@pytest.mark.long
+def test_cut_off_files(around: Callable[..., Any], stack: Stack) -> None:
+    """The newest offsets of one query and the newest commit of the other are empty, as after a loss of power."""
+    with around("checkpoint: newest offsets and commit file empty") as fault:
+        # At a boundary Spark has written a commit file.
+        eventually(
+            lambda: (
+                in_checkpoints(stack, "ls alerts-*/commits status-*/commits 2>&1 | grep -c '^[0-9]' || true")[0] > "1"
+            ),
+            lambda: "no boundary",
+            150,
+        )
+        stack.compose("stop", "spark-monitor")
+        for log in "alerts-*/offsets", "status-*/commits":
+            in_checkpoints(stack, f"cd {log}; : > $(ls | sort -n | tail -1)")
+        stack.compose("start", "spark-monitor")
+        fault.is_over()
+        assert len(said(stack, fault.begun, "is damaged: starting anew")) == 2
+        fault.remark = "said, and started anew where they last stood"
+
+
+@pytest.mark.long
+def test_deleted(around: Callable[..., Any], stack: Stack) -> None:
+    with around("checkpoint: deleted") as fault:
+        stack.compose("stop", "spark-monitor")
+        in_checkpoints(stack, "rm -r *")
+        stack.compose("start", "spark-monitor")
+        fault.is_over()
+        fault.remark = "all readings in Kafka are judged again, no line twice"
+    lines = [number for _, number in fault.ledger.printed()]
+    assert len(lines) == len(set(lines))
+
+
+@pytest.mark.long
+def test_retention_overtakes_a_stopped_monitor(around: Callable[..., Any], stack: Stack) -> None:
+    with around("retention: 300 of 500 unread readings removed", rate=0) as fault:
+        stack.compose("stop", "spark-monitor")
+        fault.ledger.send(500)
+        fault.ledger.flush()
+        offsets = sorted(int(origin.rsplit("-", 1)[1]) for origin in fault.ledger.acknowledged)
+        first_kept = offsets[300]
+        request = json.dumps({"partitions": [{"topic": TOPIC, "partition": 0, "offset": first_kept}], "version": 1})
+        stack.compose(
+            "exec", "-T", "kafka", "sh", "-c",
+            f"echo '{request}' > /tmp/gone.json; "
+            "kafka-delete-records --bootstrap-server kafka:9092 --offset-json-file /tmp/gone.json",
+        )  # fmt: skip
+        started = time.time()
+        stack.compose("start", "spark-monitor")
+        eventually(lambda: said(stack, started, "readings are gone"), lambda: str(stack.events(started)), 60)
+        gone = {event["query"]: event for event in said(stack, started, "readings are gone")}
+        assert set(gone) == {"alerts", "status"}
+        assert gone["alerts"]["last_gone"] == first_kept - 1
+        assert gone["alerts"]["first_gone"] <= offsets[0]
+        eventually(lambda: stack.health_of("spark-monitor") == "healthy", lambda: str(stack.health()), 90)
+        since = time.time()
+        fault.ledger.send(5)
+        fault.ledger.flush()
+        fault.recoveries.append(fault.ledger.wait_for_a_new_line(since))
+        fault.expect_gone = 300
+        fault.remark = "said, with the offsets"

@@ -1,0 +1,144 @@
+"""What comes in is broken, too large, too much, twice, or out of its time."""
+
+import json
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+from tests.stack.faults.ledger import TOPIC
+from tests.stack.project import Stack, eventually
+
+BAD: list[bytes | None] = [
+    b"suhu=84",
+    b"",
+    None,
+    b'{"gudang_id":"BAD","suhu":99,"x":"\xff"}',
+    b"[99]",
+    b'{"suhu":99}',
+    b'{"gudang_id":"","suhu":99}',
+    b'{"gudang_id":"' + b"x" * 65 + b'","suhu":99}',
+    b'{"gudang_id":"BAD"}',
+    b'{"gudang_id":"BAD","suhu":"99"}',
+    b'{"gudang_id":"BAD","suhu":NaN}',
+    b'{"gudang_id":"BAD","suhu":Infinity}',
+    b'{"gudang_id":"BAD","suhu":1e999}',
+    b'{"gudang_id":"BAD","suhu":200.1}',
+    b'{"gudang_id":"BAD","suhu":-90.1}',
+    b'{"gudang_id":"BAD","suhu":99,"timestamp":"now"}',
+    b'{"gudang_id":"BAD","suhu":99,"timestamp":-1}',
+    b'{"gudang_id":"BAD","suhu":99,"timestamp":253402300000}',
+]
+
+
+def send_bad_at(fault: Any, rate: float, seconds: float) -> None:
+    """Send the bad messages in turn, at a rate, for a while."""
+    begun, sent = time.monotonic(), 0
+    while (passed := time.monotonic() - begun) < seconds:
+        while sent < passed * rate:
+            fault.ledger.send_bad(BAD[sent % len(BAD)])
+            sent += 1
+        time.sleep(0.005)
+
+
+def test_bad_and_good_for_seconds(around: Callable[..., Any]) -> None:
+    with around("input: 200 bad and 200 good a second for 5 s", rate=200) as fault:
+        send_bad_at(fault, 200, 5)
+        fault.is_over()
+
+
+@pytest.mark.long
+def test_bad_and_good_for_a_minute(around: Callable[..., Any]) -> None:
+    with around("input: 1,000 bad and 1,000 good a second for a minute", rate=1000) as fault:
+        send_bad_at(fault, 1000, 60)
+        fault.is_over()
+
+
+def test_two_megabytes(around: Callable[..., Any]) -> None:
+    """The broker takes no message of this size: whoever sends it is told, and nobody else notices."""
+    with around("input: a message of 2 MB") as fault:
+        fault.ledger.send_bad(b'{"gudang_id":"BAD","suhu":99,"x":"' + b"x" * 2_000_000 + b'"}')
+        eventually(lambda: fault.ledger.failed, lambda: "neither taken nor refused by the broker", 30)
+        assert fault.ledger.failed == {"MSG_SIZE_TOO_LARGE": 1}
+        fault.is_over()
+        fault.remark = "the broker tells the sender: MSG_SIZE_TOO_LARGE"
+
+
+def test_shuffled_within_30_seconds(around: Callable[..., Any]) -> None:
+    with around("input: shuffled within 30 s", rate=0) as fault:
+        order = random.Random(1)
+        for _ in range(500):
+            fault.ledger.send(timestamp=time.time() - order.uniform(0, 30))
+        fault.ledger.flush()
+
+
+def test_clocks_that_are_wrong(around: Callable[..., Any]) -> None:
+    """Behind is history and raises its alert; ahead would win every comparison and is refused; so is no time at all."""
+    with around("input: clocks an hour behind and ahead, in 1970 and 9999, jumping back", rate=0) as fault:
+        now = time.time()
+        for at in (now, now - 3600, 1.0, 0.0, now, now - 86_400, now, now - 5):
+            fault.ledger.send(timestamp=at)
+        for at in (now + 3600, 253_402_300_000.0):
+            fault.ledger.send_bad(json.dumps({"gudang_id": "BAD", "suhu": 99, "timestamp": at}).encode())
+        fault.ledger.flush()
+        fault.remark = "ahead is refused"
+
+
+def test_duplicates_of_a_sender(around: Callable[..., Any]) -> None:
+    """The same message sent again is a reading of its own: Kafka gives it a place of its own."""
+    with around("input: the same message ten times", rate=0) as fault:
+        fault.ledger.send()
+        message = {"gudang_id": fault.ledger.warehouse(0), "suhu": fault.ledger.value(0), "timestamp": time.time()}
+        for _ in range(9):
+            fault.ledger.send_again(message, 0)
+        fault.ledger.flush()
+        eventually(lambda: len(fault.ledger.printed()) == 10, lambda: str(fault.ledger.printed()), 30)
+        fault.remark = "each is a reading and gets its line"
+
+
+@pytest.mark.long
+def test_bytes_at_random_for_two_minutes(around: Callable[..., Any]) -> None:
+    """Random bytes, and readings with some bytes changed; whatever is not understood must be in the refused topic."""
+    dice = random.Random(2)
+    with around("input: 500 random messages a second for two minutes") as fault:
+        begun, sent = time.monotonic(), 0
+        while (passed := time.monotonic() - begun) < 120:
+            while sent < passed * 500:
+                # Never a JSON object: those that could pass as readings are not for the ledger of refusals.
+                fault.ledger.send_bad(dice.choice(b"\x00\x01[(<~#").to_bytes() + dice.randbytes(dice.randrange(400)))
+                sent += 1
+            time.sleep(0.005)
+        fault.is_over()
+
+
+MILLION = 1_000_000
+
+
+@pytest.mark.long
+def test_a_million_warehouses(around: Callable[..., Any], stack: Stack) -> None:
+    """Names that nobody has: memory stays within its limit, and it is said."""
+    with around("input: a million distinct warehouses", rate=20) as fault:
+        (before,) = stack.containers("spark-monitor")
+        names = Producer({"bootstrap.servers": stack.bootstrap, "linger.ms": 50})
+        for number in range(MILLION):
+            while True:
+                try:
+                    names.produce(TOPIC, b'{"gudang_id":"M%d","suhu":70}' % number, b"M%d" % number)
+                    break
+                except BufferError:
+                    names.poll(0.1)
+            names.poll(0)
+        assert names.flush(120) == 0
+
+        def limit_is_said() -> bool:
+            return any("more warehouses and machines" in event["event"] for event in stack.events(fault.begun))
+
+        fault.is_over(600)
+        eventually(limit_is_said, lambda: str(stack.events(fault.begun)[-3:]), 600)
+        (after,) = stack.containers("spark-monitor")
+        assert after["RestartCount"] == before["RestartCount"]
+        assert not after["State"]["OOMKilled"]
+        used = stack.docker("stats", "--no-stream", "--format", "{{.MemUsage}}", after["Id"]).split("/")[0].strip()
+        fault.remark = f"memory {used}"

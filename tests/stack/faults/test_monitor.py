@@ -1,0 +1,122 @@
+"""The monitor is killed, stopped, frozen, short of memory; its query dies. Nothing is lost, lines come once."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.stack.faults.conftest import Fault
+from tests.stack.project import Stack, eventually
+
+PAUSE_SECONDS = 30
+
+
+def kill_the_monitor(stack: Stack) -> None:
+    """End the process from inside, as a crash does; Docker starts it again by its restart policy."""
+    (before,) = stack.containers("spark-monitor")
+    stack.compose("exec", "-T", "spark-monitor", "pkill", "-KILL", "-f", "^python -m spark_monitor", check=False)
+
+    def is_back() -> bool:
+        (now,) = stack.containers("spark-monitor")
+        return bool(now["RestartCount"] > before["RestartCount"] and now["State"]["Running"])
+
+    eventually(is_back, lambda: "not started again", 30)
+
+
+def assert_lines_came_once(fault: Fault, kills: int) -> None:
+    """Only what was printed in the last 50 ms before a kill may come twice."""
+    lines = [number for _, number in fault.ledger.printed()]
+    assert len(lines) - len(set(lines)) <= kills * 30
+
+
+def test_killed_once(around: Callable[..., Any], stack: Stack) -> None:
+    with around("monitor: kill -9") as fault:
+        kill_the_monitor(stack)
+        fault.is_over()
+    assert_lines_came_once(fault, 1)
+
+
+@pytest.mark.long
+def test_killed_five_times(around: Callable[..., Any], stack: Stack) -> None:
+    with around("monitor: kill -9, five times") as fault:
+        for _ in range(5):
+            kill_the_monitor(stack)
+            fault.is_over()
+    assert_lines_came_once(fault, 5)
+
+
+@pytest.mark.long
+def test_stopped_and_started(around: Callable[..., Any], stack: Stack) -> None:
+    with around("monitor: SIGTERM, then start") as fault:
+        begun = time.monotonic()
+        stack.compose("stop", "spark-monitor")
+        fault.remark = f"stopped in {time.monotonic() - begun:.0f} s"
+        (container,) = stack.containers("spark-monitor")
+        assert container["State"]["ExitCode"] == 0
+        stack.compose("start", "spark-monitor")
+        fault.is_over()
+    assert_lines_came_once(fault, 0)
+
+
+@pytest.mark.long
+def test_paused(around: Callable[..., Any], stack: Stack) -> None:
+    with around(f"monitor: frozen for {PAUSE_SECONDS} s") as fault:
+        stack.compose("pause", "spark-monitor")
+        time.sleep(PAUSE_SECONDS)  # the fault itself
+        stack.compose("unpause", "spark-monitor")
+        fault.is_over()
+    assert_lines_came_once(fault, 0)
+
+
+OUT_OF_MEMORY = """
+import glob, pathlib
+for folder in glob.glob("/proc/[0-9]*"):
+    try:
+        if "java" in pathlib.Path(folder, "comm").read_text():
+            pathlib.Path(folder, "oom_score_adj").write_text("1000")
+    except OSError:
+        pass
+kept = []
+while True:
+    kept.append(b"x" * 10_000_000)
+"""
+"""Makes Spark's Java machine the kernel's first choice, then takes memory until the kernel chooses."""
+
+
+@pytest.mark.long
+def test_out_of_memory(around: Callable[..., Any], stack: Stack) -> None:
+    with around("monitor: Java machine killed for lack of memory") as fault:
+        stack.compose("exec", "-T", "spark-monitor", "python", "-c", OUT_OF_MEMORY, check=False)
+
+        def is_said() -> bool:
+            return any("Java machine has ended" in str(event) for event in stack.events(fault.begun))
+
+        eventually(is_said, lambda: str(stack.events(fault.begun)[-3:]), 30)
+        fault.is_over()
+        fault.remark = "the process ends and starts anew"
+    assert_lines_came_once(fault, 1)
+
+
+@pytest.mark.long
+def test_a_query_that_cannot_write(around: Callable[..., Any], stack: Stack) -> None:
+    """The refused topic takes no messages: the alerts' query dies of it, again and again, until that is mended."""
+
+    def allow(size: int) -> None:
+        stack.compose(
+            "exec", "-T", "kafka", "kafka-configs", "--bootstrap-server", "kafka:9092", "--alter", "--entity-type",
+            "topics", "--entity-name", "monitor-ditolak", "--add-config", f"max.message.bytes={size}",
+        )  # fmt: skip
+
+    with around("monitor: a query dies again and again") as fault:
+        allow(20)
+        fault.ledger.send_bad(b"not JSON")
+
+        def deaths() -> list[Any]:
+            return [event for event in stack.events(fault.begun) if event["event"] == "query died"]
+
+        eventually(lambda: len(deaths()) >= 2, lambda: f"{len(deaths())} deaths", 60)
+        assert "RecordTooLarge" in deaths()[0]["cause"]
+        allow(2 * 1024 * 1024)
+        fault.is_over()
+        fault.remark = f"died {len(deaths())} times"
+    assert_lines_came_once(fault, 1)

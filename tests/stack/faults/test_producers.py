@@ -1,0 +1,90 @@
+"""Producers come, go, are killed, and lose their broker for longer than they may wait."""
+
+import itertools
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.stack.project import Stack, eventually
+
+KILL = """
+import os
+for number in filter(str.isdigit, os.listdir("/proc")):
+    with open(f"/proc/{number}/cmdline", "rb") as file:
+        if int(number) != os.getpid() and b"producer_suhu" in file.read():
+            os.kill(int(number), 9)
+"""
+
+
+def times_of(stack: Stack, sensor: str, since: float) -> list[float]:
+    """Return when a sensor measured in G1, as it stands in the topic."""
+    readings = stack.read("sensor-suhu-gudang", since)
+    return sorted(r["timestamp"] for r in readings if r.get("sensor_id") == sensor and r["gudang_id"] == "G1")
+
+
+def largest_gap(times: list[float]) -> float:
+    return max(later - earlier for earlier, later in itertools.pairwise(times))
+
+
+def test_a_killed_producer_comes_back(stack: Stack) -> None:
+    begun = time.time()
+    container = stack.containers("producer-suhu")[0]
+    sensor = container["Config"]["Hostname"]
+    eventually(lambda: len(times_of(stack, sensor, begun)) >= 3, lambda: "no readings", 20)
+    stack.docker("exec", container["Id"], "python", "-c", KILL)
+    killed = time.time()
+    eventually(
+        lambda: any(at > killed for at in times_of(stack, sensor, begun)), lambda: "none since it was killed", 30
+    )
+    assert largest_gap(times_of(stack, sensor, begun)) < 10
+
+
+@pytest.mark.long
+def test_scaled_up_and_down_under_load(around: Callable[..., Any], stack: Stack) -> None:
+    """The sensor that stays never misses a second, and those that go have sent all they measured."""
+    begun = time.time()
+    stayed = min(stack.containers("producer-suhu"), key=lambda each: each["Created"])["Config"]["Hostname"]
+    with around("producers: scaled 1 to 5 to 1") as fault:
+        stack.compose("up", "--detach", "--no-recreate", "--scale", "producer-suhu=5")
+        sensors = {each["Config"]["Hostname"] for each in stack.containers("producer-suhu")}
+
+        def heard() -> set[str]:
+            return {r.get("sensor_id") for r in stack.read("sensor-suhu-gudang", begun)} & sensors
+
+        eventually(lambda: heard() == sensors, lambda: f"heard {heard()} of {sensors}", 30)
+        stack.compose("up", "--detach", "--no-recreate", "--scale", "producer-suhu=1")
+        fault.is_over()
+    assert largest_gap(times_of(stack, stayed, begun)) < 1.5
+
+
+@pytest.mark.long
+def test_the_broker_is_away_for_longer_than_a_reading_may_wait(stack: Stack) -> None:
+    """Each reading that could not be sent is counted and logged, with its content."""
+    stack.set(SUHU_DELIVERY_TIMEOUT_SECONDS="5")
+    try:
+        stack.compose("up", "--detach", "--no-deps", "producer-suhu")
+        eventually(lambda: stack.health_of("producer-suhu") == "healthy", lambda: str(stack.health()), 60)
+        begun = time.time()
+        stack.compose("pause", "kafka")
+        time.sleep(15)  # the fault itself
+        stack.compose("unpause", "kafka")
+        over = time.time()
+
+        def failures() -> list[Any]:
+            return [e for e in stack.events(begun, "producer-suhu") if e["event"] == "reading not delivered"]
+
+        sensor = stack.containers("producer-suhu")[0]["Config"]["Hostname"]
+        eventually(lambda: any(at > over for at in times_of(stack, sensor, begun)), lambda: "nothing sent since", 60)
+        stack.compose("stop", "producer-suhu")
+        (stopped,) = [e for e in stack.events(begun, "producer-suhu") if e["event"] == "stopped"]
+        assert stopped["failed"] == len(failures()) > 0
+        assert stopped["unsent"] == 0
+        # What was measured either arrived or was logged: no second is missing in both together.
+        logged = [
+            e["value"].split('"timestamp":')[1].split(",")[0].rstrip("}") for e in failures() if '"G1"' in e["value"]
+        ]
+        assert largest_gap(sorted({*times_of(stack, sensor, begun), *map(float, logged)})) < 1.5
+    finally:
+        stack.set(SUHU_DELIVERY_TIMEOUT_SECONDS="3600")
+        stack.compose("up", "--detach", "--no-deps", "producer-suhu")

@@ -1,0 +1,68 @@
+"""Half an hour at 2,000 readings a second: nothing may grow that does not have to."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+from tests.stack.project import Stack
+
+MINUTES = float(os.environ.get("SOAK_MINUTES", "30"))
+RATE = 2000
+WARM_UP = 0.4
+"""The part of the time after which things must be level."""
+
+MEASURE = """
+du -sk /var/lib/spark-monitor/checkpoints | cut -f1
+find /var/lib/spark-monitor/checkpoints -type f | wc -l
+for p in /proc/[0-9]*; do ls $p/fd 2>/dev/null; done | wc -l
+"""
+
+
+def megabytes(text: str) -> float:
+    """Return Docker's `612.3MiB` or `1.1GiB` in MiB."""
+    for unit, factor in ("GiB", 1024.0), ("MiB", 1.0), ("KiB", 1 / 1024), ("B", 1 / 1024**2):
+        if text.endswith(unit):
+            return float(text.removesuffix(unit)) * factor
+    raise ValueError(text)
+
+
+def sample(stack: Stack) -> dict[str, float]:
+    """Return each container's memory (MiB), and the monitor's checkpoint size (KiB), files, and open files."""
+    names = [container["Name"].lstrip("/") for container in stack.containers() if container["State"]["Running"]]
+    said = stack.docker("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}", *names)
+    found = {
+        line.split()[0].removeprefix(f"{stack.project}-"): megabytes(line.split()[1]) for line in said.splitlines()
+    }
+    size, files, opened = stack.compose("exec", "-T", "spark-monitor", "sh", "-c", MEASURE).split()
+    return found | {"checkpoint KiB": float(size), "checkpoint files": float(files), "open files": float(opened)}
+
+
+@pytest.mark.soak
+def test_nothing_grows(around: Callable[..., Any], stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    samples: list[dict[str, float]] = []
+    with around(f"soak: {RATE} readings a second for {MINUTES:g} minutes", rate=20) as fault:
+        producer = Producer({"bootstrap.servers": stack.bootstrap, "linger.ms": 5})
+        begun, sent = time.monotonic(), 0
+        while (passed := time.monotonic() - begun) < MINUTES * 60:
+            while sent < passed * RATE:
+                kind = ("suhu", "kelembaban")[sent % 2]
+                gudang = f"S{sent // 2 % 1000}"
+                reading = {"gudang_id": gudang, kind: 69 + sent % 97 / 80, "timestamp": time.time()}
+                producer.produce(f"sensor-{kind}-gudang", json.dumps(reading), gudang)
+                sent += 1
+            producer.poll(0.01)
+            if passed >= (len(samples) + 1) * MINUTES * 60 / 20:
+                samples.append({"minute": passed / 60, **sample(stack)})
+                with capsys.disabled():
+                    print(json.dumps(samples[-1]), flush=True)  # noqa: T201 - progress
+        assert producer.flush(60) == 0
+        fault.is_over()
+        fault.remark = f"{sent} readings besides"
+    level = samples[int(len(samples) * WARM_UP) :]
+    for name in level[0].keys() - {"minute"}:
+        first, last = level[0][name], level[-1][name]
+        assert last <= first * 1.25 + 20, f"{name} grew from {first:.0f} to {last:.0f}"

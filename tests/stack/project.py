@@ -1,0 +1,145 @@
+"""A compose project as the tests see it: what a user can do with `docker compose` and `docker`."""
+
+import contextlib
+import datetime as dt
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from confluent_kafka import Consumer, TopicPartition
+
+ROOT = Path(__file__).parents[2]
+
+
+def eventually(condition: Callable[[], Any], what: Callable[[], str], seconds: float = 60) -> None:
+    """Poll until the condition holds; fail saying what is missing."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"after {seconds} s: {what()}"
+        time.sleep(0.5)
+
+
+class Stack:
+    """One compose project."""
+
+    def __init__(self, project: str, port: int, rules_file: Path, **env: str) -> None:
+        self.project = project
+        self.bootstrap = f"localhost:{port}"
+        self.rules_file = rules_file
+        self._env = os.environ | {
+            "COMPOSE_PROJECT_NAME": project,
+            "KAFKA_HOST_PORT": str(port),
+            "RULES_FILE": str(rules_file),
+            **env,
+        }
+        self._env.pop("DISPLAY", None)
+
+    @classmethod
+    def new(cls, name: str, folder: Path, **env: str) -> Self:
+        """Make a project on a free port; its rules are a copy in `folder` that may change."""
+        for above in folder, folder.parent, folder.parent.parent:
+            above.chmod(0o755)
+        rules_file = folder / "rules.yaml"
+        shutil.copy(ROOT / "services/spark-monitor/rules.yaml", rules_file)
+        rules_file.chmod(0o644)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        return cls(f"{name}-{os.getpid()}", port, rules_file, **env)
+
+    def up(self) -> None:
+        """Start all of it from nothing, as a user does."""
+        self.compose("up", "--detach", "--build", "--quiet-pull")
+
+    def down(self) -> None:
+        """Leave nothing behind."""
+        self.compose("--profile", "pabrik", "down", "--volumes", "--timeout", "40", check=False)
+
+    def compose(self, *arguments: str, check: bool = True) -> str:
+        """Run `docker compose`; return its output. Fails with what it said."""
+        ended = subprocess.run(
+            ["docker", "compose", *arguments], cwd=ROOT, env=self._env, capture_output=True, text=True, check=False
+        )
+        assert not check or ended.returncode == 0, f"docker compose {' '.join(arguments)}: {ended.stdout}{ended.stderr}"
+        return ended.stdout
+
+    def containers(self, *services: str) -> list[dict[str, Any]]:
+        """Return what Docker knows of the containers."""
+        ids = self.compose("ps", "--all", "--quiet", *services).split()
+        inspected = subprocess.run(["docker", "inspect", *ids], capture_output=True, text=True, check=True)
+        found: list[dict[str, Any]] = json.loads(inspected.stdout)
+        return found
+
+    def log(self, service: str) -> list[str]:
+        """Return a service's log, stdout and stderr, without prefixes."""
+        return self.compose("logs", "--no-log-prefix", service).splitlines()
+
+    def lines_since(self, since: float) -> str:
+        """Return what the monitor printed since an epoch second, each line behind Docker's time stamp."""
+        (container,) = self.containers("spark-monitor")
+        logs = ["docker", "logs", "--timestamps", "--since", f"{since:.3f}", container["Id"]]
+        return subprocess.run(logs, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
+
+    @staticmethod
+    def seconds(stamp: str) -> float:
+        """Return Docker's UTC time stamp (nanoseconds, Z) as epoch seconds."""
+        return dt.datetime.fromisoformat(stamp[:26].rstrip("Z")).replace(tzinfo=dt.UTC).timestamp()
+
+    def events(self, since: float, service: str = "spark-monitor") -> list[dict[str, Any]]:
+        """Return what a service's own log said since an epoch second."""
+        found = []
+        for container in self.containers(service):
+            logs = ["docker", "logs", "--since", f"{since:.3f}", container["Id"]]
+            said = subprocess.run(logs, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=True).stderr
+            found += [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+        return found
+
+    def read(self, topic: str, since: float) -> list[Any]:
+        """Return what is in a topic since an epoch second, as JSON; what is none is left out."""
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "test", "enable.auto.commit": False})
+        place = TopicPartition(topic, 0, int(since * 1000))
+        try:
+            (start,) = consumer.offsets_for_times([place], timeout=10)
+            end = consumer.get_watermark_offsets(place, timeout=10)[1]
+            consumer.assign([start])
+            found, reached = [], start.offset
+            while 0 <= reached < end:
+                for message in consumer.consume(5000, 1):
+                    reached = (message.offset() or 0) + 1
+                    with contextlib.suppress(ValueError):
+                        found.append(json.loads(message.value() or b""))
+        finally:
+            consumer.close()
+        return found
+
+    def docker(self, *arguments: str) -> str:
+        """Run `docker`; return its output. Fails with what it said."""
+        ended = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, f"docker {' '.join(arguments)}: {ended.stdout}{ended.stderr}"
+        return ended.stdout
+
+    def health(self) -> dict[str, str]:
+        """Return each container's health, by name, of those that have a check."""
+        return {
+            container["Name"]: container["State"]["Health"]["Status"]
+            for container in self.containers()
+            if "Health" in container["State"]
+        }
+
+    def health_of(self, service: str) -> str:
+        """Return the health of a service's first container."""
+        return str(self.containers(service)[0]["State"]["Health"]["Status"])
+
+    def set(self, **env: str) -> None:
+        """Change variables for what compose does from now on."""
+        self._env |= env
+
+    def wait_until_healthy(self) -> None:
+        """Return when all health checks are green."""
+        eventually(lambda: set(self.health().values()) == {"healthy"}, lambda: str(self.health()), 150)
