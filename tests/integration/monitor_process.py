@@ -50,6 +50,7 @@ class MonitorProcess:
             "RULES_FILE": str(ROOT / "services/spark-monitor/rules.yaml"),
             **env,
         }
+        self._is_heard = True
         self._env.pop("DISPLAY", None)
         self._env |= {name: value for name, value in env.items() if name == "DISPLAY"}
         self.process: subprocess.Popen[str]
@@ -57,6 +58,7 @@ class MonitorProcess:
     def start(self) -> None:
         """Start and wait for the first heartbeat: queries alive, reporter caught up."""
         self.heartbeat.unlink(missing_ok=True)
+        self._is_heard = True
         self.process = subprocess.Popen(
             [sys.executable, "-m", "spark_monitor"],
             env=self._env,
@@ -123,10 +125,17 @@ class MonitorProcess:
         """Wait until a printed line has the text."""
         eventually(lambda: any(text in line for line in list(self.lines)), lambda: f"not printed: {text}", seconds)
 
+    def close_stdout(self) -> None:
+        """Stop listening to the process; what it prints then is an error to it. Needs one more line to take effect."""
+        self._is_heard = False
+
     def _read_lines(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            self.lines.append(line.rstrip("\n"))
+        with process.stdout:
+            for line in process.stdout:
+                if not self._is_heard:
+                    return
+                self.lines.append(line.rstrip("\n"))
 
     def _read_events(self, process: subprocess.Popen[str]) -> None:
         assert process.stderr is not None

@@ -115,6 +115,24 @@ def test_each_bad_message_is_refused_once_and_whole_and_raises_nothing(monitor: 
     assert not [line for line in monitor.lines if "BAD:" in line and "AFTER-BAD" not in line]
 
 
+def test_refused_messages_are_shown_to_a_person_and_as_lines_to_mend(broker: Kafka, client: Client) -> None:
+    sent = b'{"gudang_id":"MEND","suhu":"84\x1b[31m"}'
+    before = client.end("monitor-ditolak")
+    client.send("suhu", sent, "MEND")
+    client.flush()
+    client.read("monitor-ditolak", before, bool)
+    run = [sys.executable, "-m", "spark_monitor", "refused", "--last", "1"]
+    env = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap, "TZ": "Asia/Jakarta"}
+    env.pop("DISPLAY", None)
+    shown = subprocess.run(run, env=env, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(shown) == 2
+    assert shown[0].startswith(jakarta(time.time())[:10])
+    assert f"  {TOPICS['suhu']}-0-{client.end(TOPICS['suhu']) - 1}  InvalidJson: pesan bukan JSON" in shown[0]
+    assert shown[1] == r'    MEND|{"gudang_id":"MEND","suhu":"84\x1b[31m"}', "control characters reach no terminal"
+    whole = subprocess.run([*run, "--as-input"], env=env, capture_output=True, check=True).stdout
+    assert whole == b"MEND|" + sent + b"\n"
+
+
 def test_extra_fields_and_a_missing_time_are_accepted(monitor: MonitorProcess, client: Client) -> None:
     client.send("suhu", {"gudang_id": "EXTRA", "suhu": 85, "firmware": {"version": [1, 2]}}, "EXTRA")
     client.flush()
@@ -231,6 +249,18 @@ def test_once_a_minute_it_says_what_it_did(monitor: MonitorProcess, client: Clie
     assert said["refused_for"] == {"InvalidJson": 1}
     assert said["alert_p50_ms"] <= said["alert_p99_ms"]
     assert said["lag"] == 0
+
+
+def test_without_a_reporter_it_ends_and_the_next_start_prints_the_rest(monitor: MonitorProcess, client: Client) -> None:
+    """Nobody reads its stdout any more: the reporter dies of that, and with it the process."""
+    monitor.close_stdout()
+    client.reading("suhu", "LAST-HEARD", 85)
+    client.reading("suhu", "UNHEARD", 85)
+    client.flush()
+    assert monitor.process.wait(60) != 0
+    assert any("the reporter ended: BrokenPipeError" in str(event) for event in monitor.events)
+    monitor.start()
+    monitor.wait_for("UNHEARD", ["Suhu 85.00°C -"])
 
 
 def test_a_wrong_setting_ends_the_start_with_one_line() -> None:

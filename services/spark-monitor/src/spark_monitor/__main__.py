@@ -4,9 +4,7 @@ import argparse
 import contextlib
 import sys
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,10 +12,10 @@ import structlog
 from confluent_kafka import KafkaException
 from py4j.protocol import Py4JNetworkError  # type: ignore[import-untyped]
 
-from sensorkit import heartbeat, log, settings, shutdown
+from sensorkit import log, settings, shutdown
 from spark_monitor import queries, refused, rule_tests, rules_file
 from spark_monitor.checkpoints import Checkpoint
-from spark_monitor.display import MAX_ENTITIES, Display
+from spark_monitor.display import Display
 from spark_monitor.figures import Figures
 from spark_monitor.outgoing import ALERTS, REFUSED, STATUSES
 from spark_monitor.reporter import Reporter
@@ -25,88 +23,14 @@ from spark_monitor.rules import Rules
 from spark_monitor.rules_file import RulesError
 from spark_monitor.settings import MonitorSettings
 from spark_monitor.slots import needed
-from spark_monitor.supervisor import SupervisedQuery, cause_of
+from spark_monitor.supervisor import SupervisedQuery
 from spark_monitor.topics import Topics
+from spark_monitor.watch import Watch
 
 events = structlog.get_logger()
 
-WRITTEN_BY = {queries.ALERTS_QUERY: (ALERTS, REFUSED), queries.STATUS_QUERY: (STATUSES,)}
-
 TICK_SECONDS = 1
-TOPICS_SECONDS = 10
-FIGURES_SECONDS = 60
-REPORTER_MAY_LAG_SECONDS = 15
 REPORTER_FINISH_SECONDS = 10
-
-
-@dataclass
-class Watch:
-    """Looks after what runs: health, figures, checkpoint boundaries, and reasons to give up."""
-
-    supervised: Sequence[SupervisedQuery]
-    all_tasks_run: Callable[[], bool]
-    reporter: Reporter
-    display: Display
-    figures: Figures
-    topics: Topics
-    sources: Sequence[str]
-    _watches: bool = False
-    _batches: dict[str, int] = field(default_factory=dict)
-    _figures_at: float = field(default_factory=time.monotonic)
-    _topics_at: float = field(default_factory=time.monotonic)
-
-    def tick(self) -> str | None:
-        """Look once; return why the process can't go on, or None."""
-        try:
-            return self._look()
-        except Py4JNetworkError:
-            return "Spark's Java machine has ended: out of memory, or killed"
-
-    def _look(self) -> str | None:
-        self._pass_on_boundaries()
-        reporter_keeps_up = self.reporter.seconds_behind() < REPORTER_MAY_LAG_SECONDS
-        # A query is active before it has begun to read, so its tasks are what counts.
-        if reporter_keeps_up and self.all_tasks_run():
-            heartbeat.beat()
-            if not self._watches:
-                self._watches = True
-                events.info("watching")
-        if time.monotonic() - self._figures_at >= FIGURES_SECONDS:
-            self._figures_at += FIGURES_SECONDS
-            self._log_figures()
-        return self._reason_to_give_up()
-
-    def _pass_on_boundaries(self) -> None:
-        for query in self.supervised:
-            batch = query.completed_batch()
-            if batch is not None and batch != self._batches.get(query.query_name):
-                self._batches[query.query_name] = batch
-                self.reporter.boundary(WRITTEN_BY[query.query_name])
-
-    def _log_figures(self) -> None:
-        try:
-            lag = self.figures.lag(self.topics.ends(self.sources))
-        except KafkaException as error:
-            events.warning("Kafka does not say how far its topics are", cause=str(error))
-            lag = None
-        events.info("last minute", **self.figures.take(), lag=lag)
-        if self.display.is_full:
-            events.warning(
-                "more warehouses and machines than are remembered: does a sender invent names?", limit=MAX_ENTITIES
-            )
-
-    def _reason_to_give_up(self) -> str | None:
-        for query in self.supervised:
-            if query.failure is not None:
-                return f"query {query.query_name} keeps dying: {cause_of(query.failure)}"
-        if not self.reporter.is_alive():
-            return f"the reporter ended: {self.reporter.failure!r}"
-        if time.monotonic() - self._topics_at >= TOPICS_SECONDS:
-            self._topics_at = time.monotonic()
-            if changed := self.topics.changed():
-                # Slots and the reporter's partitions are fixed at the start.
-                return f"the number of partitions has changed: {changed}"
-        return None
 
 
 def announce(checkpoints: Mapping[str, Checkpoint], read_by: Mapping[str, tuple[str, ...]], topics: Topics) -> None:
@@ -151,7 +75,8 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         figures,
         sys.stdout,
         read_back_all=[
-            topic for query, checkpoint in checkpoints.items() if checkpoint.repeats for topic in WRITTEN_BY[query]
+            topic for query, checkpoint in checkpoints.items() if checkpoint.repeats
+            for topic in queries.WRITTEN_BY[query]
         ],
     )  # fmt: skip
     reporter.start()

@@ -12,6 +12,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_monitor.alerts import alert_messages
 from spark_monitor.checkpoints import Checkpoint, Offsets
+from spark_monitor.outgoing import ALERTS, REFUSED, STATUSES
 from spark_monitor.readings import accepted, decode
 from spark_monitor.refusals import refusal_message
 from spark_monitor.rules import Rules
@@ -21,6 +22,7 @@ from spark_monitor.status import READINGS_A_SLOT, SLOT_SECONDS, SLOTS, status_me
 
 ALERTS_QUERY = "alerts"
 STATUS_QUERY = "status"
+WRITTEN_BY = {ALERTS_QUERY: (ALERTS, REFUSED), STATUS_QUERY: (STATUSES,)}
 
 EARLIEST, LATEST = -2, -1
 """Instead of offsets, in Spark's Kafka source."""
