@@ -62,10 +62,13 @@ class Ledger:
 
     stack: Stack
     name: str
-    acknowledged: dict[str, int] = field(default_factory=dict)
+    acknowledged: dict[int, int] = field(default_factory=dict)
+    """Number -> offset. Below 0 where Kafka says only that it has the reading already, from a try before."""
+
     sent_at: dict[int, float] = field(default_factory=dict)
     failed: Counter[str] = field(default_factory=Counter)
     must_be_refused: set[str] = field(default_factory=set)
+    results: int = 0
     _next: int = 0
 
     def __post_init__(self) -> None:  # noqa: D105
@@ -103,11 +106,10 @@ class Ledger:
             if error is not None:
                 self.failed[error.name()] += 1
                 return
-            origin = f"{kafka.topic()}-{kafka.partition()}-{kafka.offset()}"
             if number is None:
-                self.must_be_refused.add(origin)
+                self.must_be_refused.add(f"{kafka.topic()}-{kafka.partition()}-{kafka.offset()}")
             else:
-                self.acknowledged[origin] = number
+                self.acknowledged[number] = kafka.offset() or 0
 
         self._producer.produce(TOPIC, message, key, on_delivery=delivered)
         self._producer.poll(0)
@@ -143,6 +145,11 @@ class Ledger:
         return f"{self.name}-{number // STEPS}"
 
     @staticmethod
+    def number(warehouse: int, value: float) -> int:
+        """Return the number of a warehouse's value."""
+        return warehouse * STEPS + round((value - LIMIT) / STEP) - 1
+
+    @staticmethod
     def value(number: int) -> float:
         """Return the temperature of a number, in °C."""
         return round(LIMIT + STEP * (1 + number % STEPS), 2)
@@ -154,8 +161,7 @@ class Ledger:
         )
         found = []
         for stamp, warehouse, value in pattern.findall(self.stack.lines_since(self._begun)):
-            number = int(warehouse) * STEPS + round((float(value) - LIMIT) / STEP) - 1
-            found.append((self.stack.seconds(stamp), number))
+            found.append((self.stack.seconds(stamp), self.number(int(warehouse), float(value))))
         return found
 
     def wait_for_a_new_line(self, since: float, seconds: float = 150) -> float:
@@ -173,56 +179,68 @@ class Ledger:
         """Wait until every acknowledged reading has its result and its line; return what was found."""
         row = Row(fault, acknowledged=len(self.acknowledged) + len(self.must_be_refused))
         alerts, refusals = self._results(expect_gone)
-        row.processed = len(self.acknowledged.keys() & alerts.keys())
-        row.refused = len(self.must_be_refused & refusals.keys())
+        processed = self.acknowledged.keys() & set(alerts.values())
+        row.processed = len(processed)
+        row.refused = len(self.must_be_refused & refusals)
         row.lost = row.acknowledged - row.processed - row.refused
-        row.repeated_results = alerts.total() - len(alerts) + refusals.total() - len(refusals)
-        wanted = {number for origin, number in self.acknowledged.items() if origin in alerts}
+        row.repeated_results = self.results - len(alerts) - len(refusals)
         lines: Counter[int] = Counter()
 
         def all_are_printed() -> bool:
             lines.clear()
             lines.update(number for _, number in self.printed())
-            return wanted <= lines.keys()
+            return processed <= lines.keys()
 
         # What never comes is in the row.
         deadline = time.monotonic() + RESULT_SECONDS
         while not all_are_printed() and time.monotonic() < deadline:
             time.sleep(1)
-        row.missing_lines = len(wanted - lines.keys())
+        row.missing_lines = len(processed - lines.keys())
         row.repeated_lines = lines.total() - len(lines)
         return row
 
-    def _results(self, expect_gone: int) -> tuple[Counter[str], Counter[str]]:
-        """Read the monitor's topics until every acknowledged reading is there, or for RESULT_SECONDS."""
-        alerts: Counter[str] = Counter()
-        refusals: Counter[str] = Counter()
+    def _results(self, expect_gone: int) -> tuple[dict[str, int], set[str]]:
+        """Read the monitor's topics until every acknowledged reading is there, or for RESULT_SECONDS.
+
+        Returns the reading's number by alert_id, and the origins of the refused messages.
+        """
+        alerts: dict[str, int] = {}
+        refusals: set[str] = set()
+        self.results = 0
         consumer = Consumer(
             {"bootstrap.servers": self.stack.bootstrap, "group.id": "ledger", "enable.auto.commit": False}
         )
-        consumer.assign([TopicPartition(topic, 0, 0) for topic in ("monitor-peringatan", "monitor-ditolak")])
+        places = [TopicPartition(topic, 0, 0) for topic in ("monitor-peringatan", "monitor-ditolak")]
+        consumer.assign(places)
         deadline = time.monotonic() + RESULT_SECONDS
-        quiet = 0
+        is_complete = False
         try:
             while time.monotonic() < deadline:
-                messages = consumer.consume(5000, 1)
-                for message in messages:
-                    if message.error() is not None:
-                        continue
-                    if message.topic() == "monitor-peringatan":
-                        alert = json.loads(message.value() or b"{}")
-                        if alert["entity_id"].startswith(f"{self.name}-"):
-                            alerts[alert["alert_id"].rsplit("-", 1)[0]] += 1
-                    else:
-                        headers = headers_of(message)
-                        origin = f"{headers['topic']}-{headers['partition']}-{headers['offset']}"
-                        if origin in self.must_be_refused:
-                            refusals[origin] += 1
-                missing = len(self.acknowledged.keys() - alerts.keys()) + len(self.must_be_refused - refusals.keys())
-                quiet = 0 if messages else quiet + 1
-                # Repetitions come right behind; a pause says that there are no more.
-                if missing <= expect_gone and quiet:
+                # Complete before this look at the end: then repetitions, which come right behind, are counted too.
+                ends = {place.topic: consumer.get_watermark_offsets(place, timeout=30)[1] for place in places}
+                while any(max(each.offset, 0) < ends[each.topic] for each in consumer.position(places)):
+                    for message in consumer.consume(5000, 1):
+                        if message.error() is None:
+                            self._take(message, alerts, refusals)
+                if is_complete:
                     break
+                missing = len(self.acknowledged.keys() - set(alerts.values())) + len(self.must_be_refused - refusals)
+                is_complete = missing <= expect_gone
+                time.sleep(1)
         finally:
             consumer.close()
         return alerts, refusals
+
+    def _take(self, message: Message, alerts: dict[str, int], refusals: set[str]) -> None:
+        if message.topic() == "monitor-peringatan":
+            alert = json.loads(message.value() or b"{}")
+            name, _, warehouse = alert["entity_id"].rpartition("-")
+            if name == self.name:
+                alerts[alert["alert_id"]] = self.number(int(warehouse), alert["value"])
+                self.results += 1
+        else:
+            headers = headers_of(message)
+            origin = f"{headers['topic']}-{headers['partition']}-{headers['offset']}"
+            if origin in self.must_be_refused:
+                refusals.add(origin)
+                self.results += 1

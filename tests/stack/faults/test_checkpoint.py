@@ -62,7 +62,7 @@ def test_retention_overtakes_a_stopped_monitor(around: Callable[..., Any], stack
         stack.compose("stop", "spark-monitor")
         fault.ledger.send(500)
         fault.ledger.flush()
-        offsets = sorted(int(origin.rsplit("-", 1)[1]) for origin in fault.ledger.acknowledged)
+        offsets = sorted(fault.ledger.acknowledged.values())
         first_kept = offsets[300]
         request = json.dumps({"partitions": [{"topic": TOPIC, "partition": 0, "offset": first_kept}], "version": 1})
         stack.compose(
