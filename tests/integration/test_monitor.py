@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.monitor_process import TOPICS, Client, MonitorProcess, eventually, records
+from confluent_kafka.admin import AdminClient
+from tests.integration.monitor_process import (
+    ROOT,
+    TOPICS,
+    Client,
+    MonitorProcess,
+    create_topics,
+    eventually,
+    records,
+)
 
 from local_stack.kafka import Kafka
 
@@ -249,6 +258,24 @@ def test_once_a_minute_it_says_what_it_did(monitor: MonitorProcess, client: Clie
     assert said["refused_for"] == {"InvalidJson": 1}
     assert said["alert_p50_ms"] <= said["alert_p99_ms"]
     assert said["lag"] == 0
+
+
+def test_topics_made_anew_are_read_from_their_beginning(monitor: MonitorProcess, client: Client, broker: Kafka) -> None:
+    """Offsets, and so the results' ids, begin again: nothing may be taken for read or printed."""
+    assert monitor.stop() == 0
+    names = [*TOPICS.values(), "monitor-peringatan", "monitor-status"]
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    for deleted in admin.delete_topics(names).values():
+        deleted.result(30)
+    eventually(lambda: not set(names) & admin.list_topics(timeout=5).topics.keys(), lambda: "not deleted yet")
+    create_topics(broker.bootstrap, ROOT / "infra/topic-init/topics.yaml")
+    monitor_again = Client(broker.bootstrap)
+    monitor_again.reading("suhu", "ANEW", 85)
+    monitor_again.flush()
+    events = len(monitor.events)
+    monitor.start()
+    assert any("less than was read of" in str(event.get("event")) for event in monitor.events[events:])
+    monitor.wait_for("ANEW", ["Suhu 85.00°C -", "kelembaban belum ada"])
 
 
 def test_without_a_reporter_it_ends_and_the_next_start_prints_the_rest(monitor: MonitorProcess, client: Client) -> None:

@@ -11,8 +11,10 @@ from spark_monitor.queries import starting_offsets
 LAYOUT = {"topics": ["suhu"]}
 
 
-def take(root: Path, layout: dict[str, list[str]] = LAYOUT, elsewhere: Offsets | None = None) -> Checkpoint:
-    return Checkpoint.take(root, "alerts", layout, elsewhere or {})
+def take(
+    root: Path, layout: dict[str, list[str]] = LAYOUT, elsewhere: Offsets | None = None, end: int = 1000
+) -> Checkpoint:
+    return Checkpoint.take(root, "alerts", layout, elsewhere or {}, {"suhu": {"0": end}, "co2": {"0": end}})
 
 
 def spark_ran(checkpoint: Checkpoint, *ends: int, topic: str = "suhu") -> None:
@@ -31,14 +33,14 @@ def write(file: Path, text: str) -> None:
 
 def test_the_first_start_has_nothing_to_go_on_from(tmp_path: Path) -> None:
     first = take(tmp_path)
-    assert (first.starting, first.stands_at, first.repeats, first.news) == ({}, {}, True, None)
+    assert (first.starting, first.stands_at, first.may_repeat, first.news) == ({}, {}, "everything", None)
 
 
 def test_a_restart_goes_on_in_the_same_folder(tmp_path: Path) -> None:
     first = take(tmp_path)
     spark_ran(first, 10, 20)
     again = take(tmp_path)
-    assert (again.folder, again.repeats, again.news) == (first.folder, False, None)
+    assert (again.folder, again.may_repeat, again.news) == (first.folder, "since the last boundary", None)
     assert again.stands_at == {"suhu": {"0": 10}}, "where the last completed batch began"
 
 
@@ -50,7 +52,7 @@ def test_another_layout_starts_anew_where_the_old_one_stood(tmp_path: Path) -> N
     assert not first.folder.exists()
     assert not other.folder.exists(), "Spark makes it"
     assert other.starting == {"suhu": {"0": 10}}
-    assert other.repeats
+    assert other.may_repeat == "everything"
     assert other.news is not None
     assert "other streams" in other.news
 
@@ -78,7 +80,7 @@ def test_a_crash_before_spark_began_loses_no_offsets(tmp_path: Path) -> None:
     other = take(tmp_path, {})
     again = take(tmp_path, {})
     assert again.starting == other.starting == {"suhu": {"0": 10}}
-    assert again.repeats
+    assert again.may_repeat == "everything"
 
 
 def test_a_topic_new_to_this_query_starts_where_another_query_stands(tmp_path: Path) -> None:
@@ -110,7 +112,7 @@ def test_a_damaged_file_is_named_and_the_query_starts_anew(tmp_path: Path, file:
     assert anew.news.startswith(f"{first.folder.name}/{file} is damaged")
     assert anew.folder != first.folder
     assert anew.starting == {"suhu": {"0": 20}}
-    assert anew.repeats
+    assert anew.may_repeat == "everything"
 
 
 def test_offsets_half_written_in_a_crash_are_of_no_completed_batch(tmp_path: Path) -> None:
@@ -130,7 +132,7 @@ def test_a_lost_folder_is_said_and_begins_where_it_once_began(tmp_path: Path) ->
     other.folder.rmdir()
     lost = take(tmp_path, {})
     assert lost.starting == {"suhu": {"0": 10}}
-    assert lost.repeats
+    assert lost.may_repeat == "everything"
     assert lost.news is not None
     assert "is not there" in lost.news
 
@@ -140,6 +142,25 @@ def test_unread_readings_that_kafka_has_no_more_are_gone(tmp_path: Path) -> None
     spark_ran(first, 10, 20)
     assert take(tmp_path).gone({"suhu": {"0": 20}}) == {}
     assert take(tmp_path).gone({"suhu": {"0": 21}, "new": {"0": 5}}) == {"suhu": {"0": 20}}
+
+
+def test_a_topic_that_was_made_anew_is_read_from_its_beginning(tmp_path: Path) -> None:
+    """Its offsets count from 0 again; a query that waited for the old ones would miss all readings until then."""
+    first = take(tmp_path)
+    spark_ran(first, 10, 20)
+    assert take(tmp_path, end=20).folder == first.folder
+    anew = take(tmp_path, end=9)
+    assert anew.folder != first.folder
+    assert anew.may_repeat == "nothing", "the same ids are of other readings now"
+    assert anew.starting == {"suhu": {}}
+    assert starting_offsets(anew.starting, ["suhu"], {"suhu": 1}, "latest") == {"suhu": {"0": -2}}
+    assert anew.news is not None
+    assert "less than was read of suhu" in anew.news
+
+
+def test_a_topic_that_lost_its_end_is_read_from_where_the_query_stood(tmp_path: Path) -> None:
+    spark_ran(take(tmp_path), 10, 20)
+    assert take(tmp_path, end=15).starting == {"suhu": {"0": 10}}
 
 
 def test_a_damaged_note_is_said(tmp_path: Path) -> None:

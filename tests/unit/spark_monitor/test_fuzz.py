@@ -51,11 +51,11 @@ def test_any_checkpoint_is_gone_on_with_or_said_to_be_damaged(
     tmp_path_factory: object, files: dict[str, bytes]
 ) -> None:
     root = tmp_path_factory.mktemp("checkpoints")  # type: ignore[attr-defined]
-    folder = Checkpoint.take(root, "alerts", {}, {}).folder
+    folder = Checkpoint.take(root, "alerts", {}, {}, {}).folder
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-    again = Checkpoint.take(root, "alerts", {}, {})
+    again = Checkpoint.take(root, "alerts", {}, {}, {})
     assert again.folder == folder or again.news
 
 

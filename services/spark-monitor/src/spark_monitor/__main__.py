@@ -60,7 +60,10 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
     read_by = queries.read_by(rules)
     task_slots = needed(*(sum(topics.partitions[topic] for topic in read) for read in read_by.values()))
     try:
-        checkpoints = queries.take_checkpoints(config, rules)
+        checkpoints = queries.take_checkpoints(config, rules, topics.ends(rules.topics))
+    except KafkaException as error:
+        events.error("giving up", cause=f"Kafka does not say where its topics end: {error}")
+        return 1
     except OSError as error:
         events.error(
             "giving up", cause=f"CHECKPOINT_DIR={str(config.checkpoint_dir)!r}: expected room to write: {error}"
@@ -74,11 +77,12 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         display,
         figures,
         sys.stdout,
-        read_back_all=[
-            topic for query, checkpoint in checkpoints.items() if checkpoint.repeats
+        may_repeat={
+            topic: checkpoint.may_repeat
+            for query, checkpoint in checkpoints.items()
             for topic in queries.WRITTEN_BY[query]
-        ],
-    )  # fmt: skip
+        },
+    )
     reporter.start()
     events.info("starting Spark", task_slots=task_slots, partitions=topics.partitions)
     spark = queries.open_session(config, task_slots)

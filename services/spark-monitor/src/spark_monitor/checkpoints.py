@@ -11,12 +11,16 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ValidationError
 
 Offsets = dict[str, dict[str, int]]
 """Topic -> number of the partition -> offset, as Spark writes them."""
+
+
+Repetition = Literal["since the last boundary", "everything", "nothing"]
+"""With `nothing`, a result with a known id is of another reading: Kafka has lost the one that the id was made for."""
 
 
 class _Entry(BaseModel):
@@ -31,21 +35,21 @@ class _Entry(BaseModel):
 class Checkpoint:
     """A query's place on disk and in Kafka.
 
-    `starting` counts while `folder` is empty. `repeats` says that results of long ago may come again, not only those
-    since the last boundary. `news` is what the operator should know, or None.
+    `starting` counts while `folder` is empty. `may_repeat` says which earlier results may come again under the same id.
+    `news` is what the operator should know, or None.
     """
 
     folder: Path
     starting: Offsets
-    repeats: bool
+    may_repeat: Repetition
     news: str | None
 
     @classmethod
-    def take(cls, root: Path, query: str, layout: dict[str, Any], elsewhere: Offsets) -> Self:
+    def take(cls, root: Path, query: str, layout: dict[str, Any], elsewhere: Offsets, ends: Offsets) -> Self:
         """Return what `query` goes on from, and note it on disk. Raises OSError.
 
         `layout`: all that the checkpoint depends on, as JSON. `elsewhere`: where another query stands, for topics that
-        this one has not read yet.
+        this one has not read yet. `ends`: where Kafka's topics end.
         """
         file = root / f"{query}.json"
         before = _read(file)
@@ -53,18 +57,25 @@ class Checkpoint:
             news = f"{file.name} is damaged: starting anew" if file.exists() else None
             return cls._anew(file, _Entry(layout=layout, number=1, starting=elsewhere), news)
         folder = _folder(file, before)
-        starting = elsewhere | before.starting | _stands_at(folder)
+        stood_at = elsewhere | before.starting | _stands_at(folder)
+        read_until = stood_at | _read_until(folder)
+        begun_anew = [topic for topic in stood_at if _is_beyond(read_until[topic], ends.get(topic, {}))]
+        # Without an offset, a topic that was read before begins at its first reading.
+        starting = stood_at | {topic: _up_to(ends[topic], stood_at[topic]) for topic in begun_anew}
         anew = _Entry(layout=layout, number=before.number + 1, starting=starting)
         if damaged := _damaged(folder):
             return cls._anew(file, anew, f"{damaged.relative_to(root)} is damaged: starting anew where it last stood")
+        if begun_anew:
+            news = f"Kafka has less than was read of {', '.join(begun_anew)}: its offsets mean other readings now"
+            return cls._anew(file, anew, news, "nothing")
         if before.layout != layout:
             return cls._anew(file, anew, "the rules read or combine other streams: starting anew where they last stood")
         if not folder.exists():
-            return cls(folder, before.starting, repeats=True, news=f"{folder.name} is not there: starting anew")
-        return cls(folder, before.starting, repeats=False, news=None)
+            return cls(folder, before.starting, "everything", f"{folder.name} is not there: starting anew")
+        return cls(folder, before.starting, "since the last boundary", None)
 
     @classmethod
-    def _anew(cls, file: Path, entry: _Entry, news: str | None) -> Self:
+    def _anew(cls, file: Path, entry: _Entry, news: str | None, may_repeat: Repetition = "everything") -> Self:
         """Note the entry, and leave nothing of the folders before it."""
         file.parent.mkdir(parents=True, exist_ok=True)
         new = file.with_suffix(".new")
@@ -75,7 +86,7 @@ class Checkpoint:
         new.replace(file)
         for old in file.parent.glob(f"{file.stem}-*"):
             shutil.rmtree(old)
-        return cls(_folder(file, entry), entry.starting, repeats=True, news=news)
+        return cls(_folder(file, entry), entry.starting, may_repeat, news)
 
     @property
     def stands_at(self) -> Offsets:
@@ -96,6 +107,16 @@ class Checkpoint:
             for topic, there in first.items()
         }
         return {topic: partitions for topic, partitions in unread.items() if partitions}
+
+
+def _is_beyond(offsets: dict[str, int], ends: dict[str, int]) -> bool:
+    """Say whether Kafka has lost what was read: what it gets now has the same offsets once more."""
+    return any(offset > ends[number] for number, offset in offsets.items() if number in ends)
+
+
+def _up_to(ends: dict[str, int], offsets: dict[str, int]) -> dict[str, int]:
+    """Keep the offsets that Kafka has."""
+    return {number: offset for number, offset in offsets.items() if offset <= ends.get(number, 0)}
 
 
 def _read(file: Path) -> _Entry | None:

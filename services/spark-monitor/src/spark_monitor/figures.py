@@ -3,6 +3,7 @@
 import math
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -47,11 +48,12 @@ class Figures:
         with self._lock:
             self._refusals[code] += 1
 
-    def lag(self, ends: dict[str, int]) -> int:
-        """Return how many readings have no result yet, given the source partitions' end offsets."""
+    def lag(self, ends: Mapping[str, Mapping[str, int]]) -> int:
+        """Return how many readings have no result yet, given the sources' end offsets by topic and partition."""
+        by_partition = {f"{topic}-{number}": end for topic, of in ends.items() for number, end in of.items()}
         with self._lock:
             # Of a partition without any result since the start nothing is known but what comes from now on.
-            return sum(max(0, end - self._processed.setdefault(partition, end)) for partition, end in ends.items())
+            return sum(max(0, end - self._processed.setdefault(name, end)) for name, end in by_partition.items())
 
     def take(self) -> dict[str, Any]:
         """Return the figures since the last call and start anew. Times are in milliseconds, null without results."""

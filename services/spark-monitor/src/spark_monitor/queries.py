@@ -126,8 +126,8 @@ def running_tasks(spark: SparkSession) -> int:
     return sum(stage.numActiveTasks for stage in stages if stage is not None)
 
 
-def take_checkpoints(config: MonitorSettings, rules: Rules) -> dict[str, Checkpoint]:
-    """Return each query's checkpoint, and note it on disk. Raises OSError."""
+def take_checkpoints(config: MonitorSettings, rules: Rules, ends: Offsets) -> dict[str, Checkpoint]:
+    """Return each query's checkpoint, and note it on disk; `ends` are those of Kafka's topics. Raises OSError."""
     combined = {name: status.streams for name, status in rules.statuses.items()}
     state = [STATE_PARTITIONS, SLOT_SECONDS, SLOTS, READINGS_A_SLOT]
     kept: dict[str, dict[str, Any]] = {
@@ -139,7 +139,7 @@ def take_checkpoints(config: MonitorSettings, rules: Rules) -> dict[str, Checkpo
     for name, topics in read_by(rules).items():
         # Through JSON, because it is compared with what stands in a file.
         layout = json.loads(json.dumps({"topics": sorted(topics), **kept[name]}))
-        checkpoints[name] = Checkpoint.take(config.checkpoint_dir, name, layout, elsewhere)
+        checkpoints[name] = Checkpoint.take(config.checkpoint_dir, name, layout, elsewhere, ends)
         elsewhere |= checkpoints[name].stands_at
     return checkpoints
 

@@ -9,7 +9,7 @@ import json
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TextIO
 
@@ -17,6 +17,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from sensorkit.kafka_errors import CLIENT, ErrorLog
+from spark_monitor.checkpoints import Repetition
 from spark_monitor.display import Display
 from spark_monitor.figures import Figures
 from spark_monitor.outgoing import ALERTS, REFUSED, STATUSES
@@ -61,9 +62,15 @@ class Reporter(threading.Thread):
     """The printing thread. Ends when asked to (`finish`), or with an error in `failure`."""
 
     def __init__(
-        self, bootstrap_servers: str, display: Display, figures: Figures, out: TextIO, *, read_back_all: Iterable[str]
+        self,
+        bootstrap_servers: str,
+        display: Display,
+        figures: Figures,
+        out: TextIO,
+        *,
+        may_repeat: Mapping[str, Repetition],
     ) -> None:
-        """`read_back_all`: topics whose query has lost its checkpoint and will repeat everything."""
+        """`may_repeat`: which results of each topic may come again, so have to be remembered."""
         super().__init__(name="reporter", daemon=True)
         self._consumer = Consumer(
             {
@@ -80,7 +87,7 @@ class Reporter(threading.Thread):
         self._display = display
         self._figures = figures
         self._out = out
-        self._read_back_all = frozenset(read_back_all)
+        self._may_repeat = may_repeat
         self._seen: dict[str, Seen] = defaultdict(Seen)
         self._positions: dict[Place, int] = {}
         self._printed_until: dict[Place, int] = {}
@@ -130,9 +137,14 @@ class Reporter(threading.Thread):
         starts = []
         for committed in self._consumer.committed(everywhere, timeout=KAFKA_SECONDS):
             place = (committed.topic, committed.partition)
-            first, _ = self._consumer.get_watermark_offsets(committed, timeout=KAFKA_SECONDS)
-            printed_until = max(committed.offset, first)
-            read_back_from = first if committed.topic in self._read_back_all else int(committed.metadata or first)
+            first, end = self._consumer.get_watermark_offsets(committed, timeout=KAFKA_SECONDS)
+            # Beyond the end: the topic was made anew, and nothing of it is printed yet.
+            printed_until = max(committed.offset, first) if committed.offset <= end else first
+            read_back_from = {
+                "everything": first,
+                "since the last boundary": int(committed.metadata or first),
+                "nothing": printed_until,
+            }[self._may_repeat.get(committed.topic, "since the last boundary")]
             start = min(max(read_back_from, first), printed_until)
             self._printed_until[place] = printed_until
             self._positions[place] = self._read_back_from[place] = self._at_last_boundary[place] = start
@@ -213,7 +225,8 @@ class Reporter(threading.Thread):
     def _is_first(self, result: Result, series: str, offset: int) -> bool:
         topic, seen = result.place[0], self._seen[result.place[0]]
         # A query without its checkpoint repeats all there is, through many boundaries.
-        for_good = topic in self._read_back_all and result.offset < self._printed_until[result.place]
+        is_old = result.offset < self._printed_until[result.place]
+        for_good = is_old and self._may_repeat.get(topic) == "everything"
         return seen.add(series, offset, for_good=for_good)
 
     def _pass_boundary(self, topics: frozenset[str]) -> None:

@@ -56,20 +56,18 @@ class Topics:
 
     def first(self, names: Iterable[str]) -> Offsets:
         """Return the first offset that each partition of some of the topics still has. Raises KafkaException."""
+        return self._offsets(names, OffsetSpec.earliest())
+
+    def ends(self, names: Iterable[str]) -> Offsets:
+        """Return the end offset of each partition of some of the topics. Raises KafkaException."""
+        return self._offsets(names, OffsetSpec.latest())
+
+    def _offsets(self, names: Iterable[str], which: OffsetSpec) -> Offsets:
         found: Offsets = {name: {} for name in names}
-        for place, offset in self._offsets(found, OffsetSpec.earliest()).items():
-            found[place.topic][str(place.partition)] = offset
+        wanted = {TopicPartition(name, number): which for name in found for number in range(self.partitions[name])}
+        for place, asked in self._admin.list_offsets(wanted, request_timeout=KAFKA_SECONDS).items():
+            found[place.topic][str(place.partition)] = asked.result().offset
         return found
-
-    def ends(self, names: Iterable[str]) -> dict[str, int]:
-        """Return the end offset of each partition of some of the topics, by `topic-number`. Raises KafkaException."""
-        offsets = self._offsets(names, OffsetSpec.latest())
-        return {f"{place.topic}-{place.partition}": offset for place, offset in offsets.items()}
-
-    def _offsets(self, names: Iterable[str], which: OffsetSpec) -> dict[TopicPartition, int]:
-        wanted = {TopicPartition(name, number): which for name in names for number in range(self.partitions[name])}
-        asked = self._admin.list_offsets(wanted, request_timeout=KAFKA_SECONDS)
-        return {place: end.result().offset for place, end in asked.items()}
 
     def _count(self) -> dict[str, int]:
         found = self._admin.list_topics(timeout=KAFKA_SECONDS).topics
