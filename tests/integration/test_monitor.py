@@ -260,7 +260,7 @@ def test_once_a_minute_it_says_what_it_did(monitor: MonitorProcess, client: Clie
     assert said["lag"] == 0
 
 
-def test_topics_made_anew_are_read_from_their_beginning(monitor: MonitorProcess, client: Client, broker: Kafka) -> None:
+def test_topics_made_anew_are_read_from_their_beginning(monitor: MonitorProcess, broker: Kafka) -> None:
     """Offsets, and so the results' ids, begin again: nothing may be taken for read or printed."""
     assert monitor.stop() == 0
     names = [*TOPICS.values(), "monitor-peringatan", "monitor-status"]
@@ -269,9 +269,9 @@ def test_topics_made_anew_are_read_from_their_beginning(monitor: MonitorProcess,
         deleted.result(30)
     eventually(lambda: not set(names) & admin.list_topics(timeout=5).topics.keys(), lambda: "not deleted yet")
     create_topics(broker.bootstrap, ROOT / "infra/topic-init/topics.yaml")
-    monitor_again = Client(broker.bootstrap)
-    monitor_again.reading("suhu", "ANEW", 85)
-    monitor_again.flush()
+    client = Client(broker.bootstrap)
+    client.reading("suhu", "ANEW", 85)
+    client.flush()
     events = len(monitor.events)
     monitor.start()
     assert any("less than was read of" in str(event.get("event")) for event in monitor.events[events:])
