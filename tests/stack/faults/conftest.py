@@ -61,6 +61,8 @@ def around(stack: Stack, request: pytest.FixtureRequest) -> Callable[..., Any]:
     @contextmanager
     def around(fault: str, *, rate: float = RATE, on: Stack = stack) -> Iterator[Fault]:
         name = "F" + re.sub(r"\W", "", request.node.name.removeprefix("test_"))[:20] + str(int(time.time()) % 10_000)
+        # What an earlier test may have left stopped.
+        on.compose("up", "--detach", "--no-recreate")
         disturbance = Fault(Ledger(on, name))
         with disturbance.ledger.stream(rate):
             if rate:

@@ -1,11 +1,12 @@
 """Checkpoints are cut off or deleted, and Kafka's retention overtakes a monitor that is off."""
 
-import json
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 from tests.stack.faults.ledger import TOPIC
 from tests.stack.project import Stack, eventually
 
@@ -64,12 +65,9 @@ def test_retention_overtakes_a_stopped_monitor(around: Callable[..., Any], stack
         fault.ledger.flush()
         offsets = sorted(fault.ledger.acknowledged.values())
         first_kept = offsets[300]
-        request = json.dumps({"partitions": [{"topic": TOPIC, "partition": 0, "offset": first_kept}], "version": 1})
-        stack.compose(
-            "exec", "-T", "kafka", "sh", "-c",
-            f"echo '{request}' > /tmp/gone.json; "
-            "kafka-delete-records --bootstrap-server kafka:9092 --offset-json-file /tmp/gone.json",
-        )  # fmt: skip
+        admin = AdminClient({"bootstrap.servers": stack.bootstrap})
+        for removed in admin.delete_records([TopicPartition(TOPIC, 0, first_kept)]).values():
+            removed.result(30)
         started = time.time()
         stack.compose("start", "spark-monitor")
         eventually(lambda: said(stack, started, "readings are gone"), lambda: str(stack.events(started)), 60)
