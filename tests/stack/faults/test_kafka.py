@@ -38,6 +38,12 @@ def test_broker_paused(around: Callable[..., Any], stack: Stack) -> None:
         fault.is_over()
 
 
+def test_zookeeper_restarted(around: Callable[..., Any], stack: Stack) -> None:
+    with around("ZooKeeper: restarted") as fault:
+        stack.compose("restart", "zookeeper")
+        fault.is_over()
+
+
 @pytest.mark.long
 def test_zookeeper_stopped(around: Callable[..., Any], stack: Stack) -> None:
     with around(f"ZooKeeper: stopped for {CUT_SECONDS} s") as fault:
