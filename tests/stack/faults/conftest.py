@@ -63,6 +63,7 @@ def around(stack: Stack, request: pytest.FixtureRequest) -> Callable[..., Any]:
         name = "F" + re.sub(r"\W", "", request.node.name.removeprefix("test_"))[:20] + str(int(time.time()) % 10_000)
         # What an earlier test may have left stopped.
         on.compose("up", "--detach", "--no-recreate")
+        on.wait_until_healthy()
         disturbance = Fault(Ledger(on, name))
         with disturbance.ledger.stream(rate):
             if rate:

@@ -71,7 +71,7 @@ class Checkpoint:
         if before.layout != layout:
             return cls._anew(file, anew, "the rules read or combine other streams: starting anew where they last stood")
         if not folder.exists():
-            return cls(folder, before.starting, "everything", f"{folder.name} is not there: starting anew")
+            return cls(folder, before.starting, "everything", f"{folder.name} is not there: starting where it once began")
         return cls(folder, before.starting, "since the last boundary", None)
 
     @classmethod
