@@ -75,7 +75,7 @@ def test_zookeepers_volume_is_gone(small: Stack) -> None:
         small.docker("volume", "rm", f"{small.project}_{volume}")
     small.compose("up", "--detach", "--no-deps", "zookeeper", "kafka")
     eventually(
-        lambda: any("InconsistentClusterIdException" in line for line in small.log("kafka")),
+        lambda: any("Invalid cluster.id" in line for line in small.log("kafka")),
         lambda: f"nothing said in {time.time() - begun:.0f} s",
         90,
     )
