@@ -125,3 +125,20 @@ def test_take_does_not_change_the_lag() -> None:
     figures.processed("suhu-0", 9)
     figures.take()
     assert figures.lag({"suhu": {"0": 12}}) == 2
+
+
+def test_it_is_overtaken_when_kafka_removes_what_has_no_result_yet() -> None:
+    figures = Figures()
+    assert not figures.is_overtaken({"suhu": {"0": 500}}), "of a partition without results nothing is known"
+    figures.processed("suhu-0", 9)
+    assert not figures.is_overtaken({"suhu": {"0": 10}})
+    assert figures.is_overtaken({"suhu": {"0": 11}})
+
+
+def test_a_partition_is_stalled_when_it_stays_behind_without_a_result() -> None:
+    figures = Figures()
+    figures.processed("suhu-0", 9)
+    assert [figures.stalled({"suhu": {"0": end}}) for end in (12, 15, 18)] == [[], [], ["suhu-0"]]
+    figures.processed("suhu-0", 10)
+    assert [figures.stalled({"suhu": {"0": end}}) for end in (20, 20, 11)] == [[], [], []], "it got results, then all"
+    assert figures.stalled({"suhu": {"0": 12}}) == []

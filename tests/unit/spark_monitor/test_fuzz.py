@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_monitor import rules_file
-from spark_monitor.checkpoints import Checkpoint
+from spark_monitor.checkpoints import Checkpoint, Extent
 from spark_monitor.refused import Refused
 from spark_monitor.reporter import origin_of
 from spark_monitor.rules import Rules
@@ -51,11 +51,11 @@ def test_any_checkpoint_is_gone_on_with_or_said_to_be_damaged(
     tmp_path_factory: object, files: dict[str, bytes]
 ) -> None:
     root = tmp_path_factory.mktemp("checkpoints")  # type: ignore[attr-defined]
-    folder = Checkpoint.take(root, "alerts", {}, {}, {}).folder
+    folder = Checkpoint.take(root, "alerts", {}, {}, Extent({}, {})).folder
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-    again = Checkpoint.take(root, "alerts", {}, {}, {})
+    again = Checkpoint.take(root, "alerts", {}, {}, Extent({}, {}))
     assert again.folder == folder or again.news
 
 

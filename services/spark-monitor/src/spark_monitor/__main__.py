@@ -14,7 +14,7 @@ from py4j.protocol import Py4JNetworkError  # type: ignore[import-untyped]
 
 from sensorkit import log, settings, shutdown
 from spark_monitor import queries, refused, rule_tests, rules_file
-from spark_monitor.checkpoints import Checkpoint
+from spark_monitor.checkpoints import Checkpoint, Extent
 from spark_monitor.display import Display
 from spark_monitor.figures import Figures
 from spark_monitor.outgoing import ALERTS, REFUSED, STATUSES
@@ -33,22 +33,17 @@ TICK_SECONDS = 1
 REPORTER_FINISH_SECONDS = 10
 
 
-def announce(checkpoints: Mapping[str, Checkpoint], read_by: Mapping[str, tuple[str, ...]], topics: Topics) -> None:
+def announce(checkpoints: Mapping[str, Checkpoint], kafka: Extent) -> None:
     """Say what is unusual about where the queries go on."""
     for name, checkpoint in checkpoints.items():
         if checkpoint.news:
             events.warning(checkpoint.news, query=name)
-        try:
-            first = topics.first(read_by[name])
-        except KafkaException as error:
-            events.warning("Kafka does not say which readings it still has", cause=str(error))
-            continue
-        for topic, partitions in checkpoint.gone(first).items():
+        for topic, partitions in checkpoint.gone.items():
             for number, unread in partitions.items():
                 events.error(
                     "readings are gone: they outlived their retention before the monitor read them",
                     query=name, topic=topic, partition=int(number),
-                    first_gone=unread, last_gone=first[topic][number] - 1,
+                    first_gone=unread, last_gone=kafka.first[topic][number] - 1,
                 )  # fmt: skip
 
 
@@ -60,16 +55,17 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
     read_by = queries.read_by(rules)
     task_slots = needed(*(sum(topics.partitions[topic] for topic in read) for read in read_by.values()))
     try:
-        checkpoints = queries.take_checkpoints(config, rules, topics.ends(rules.topics))
+        kafka = topics.extent(rules.topics)
+        checkpoints = queries.take_checkpoints(config, rules, kafka)
     except KafkaException as error:
-        events.error("giving up", cause=f"Kafka does not say where its topics end: {error}")
+        events.error("giving up", cause=f"Kafka does not say what its topics have: {error}")
         return 1
     except OSError as error:
         events.error(
             "giving up", cause=f"CHECKPOINT_DIR={str(config.checkpoint_dir)!r}: expected room to write: {error}"
         )
         return 1
-    announce(checkpoints, read_by, topics)
+    announce(checkpoints, kafka)
     figures = Figures()
     display = Display(rules, config.display)
     reporter = Reporter(

@@ -9,7 +9,7 @@ in one step, so a crash on the way leaves the old or the new.
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -21,6 +21,37 @@ Offsets = dict[str, dict[str, int]]
 
 Repetition = Literal["since the last boundary", "everything", "nothing"]
 """With `nothing`, a result with a known id is of another reading: Kafka has lost the one that the id was made for."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What Kafka has of the topics: the first offset that is still there, and the end."""
+
+    first: Offsets
+    ends: Offsets
+
+    def kept(self, offsets: Offsets) -> Offsets:
+        """Return the same offsets as far as Kafka has them; without one, a partition begins at its first reading."""
+        return {
+            topic: {
+                number: max(offset, self.first.get(topic, {}).get(number, 0))
+                for number, offset in of.items()
+                if offset <= self.ends.get(topic, {}).get(number, offset)
+            }
+            for topic, of in offsets.items()
+        }
+
+    def is_short_of(self, offsets: Offsets) -> list[str]:
+        """Return the topics that end before what was read of them: what they get now has the same offsets once more."""
+        return [topic for topic, of in self.ends.items() if any(offsets.get(topic, {}).get(n, 0) > of[n] for n in of)]
+
+    def gone(self, offsets: Offsets) -> Offsets:
+        """Return those of the offsets that Kafka has removed."""
+        removed = {
+            topic: {n: offset for n, offset in of.items() if offset < self.first.get(topic, {}).get(n, 0)}
+            for topic, of in offsets.items()
+        }
+        return {topic: of for topic, of in removed.items() if of}
 
 
 class _Entry(BaseModel):
@@ -36,20 +67,22 @@ class Checkpoint:
     """A query's place on disk and in Kafka.
 
     `starting` counts while `folder` is empty. `may_repeat` says which earlier results may come again under the same id.
-    `news` is what the operator should know, or None.
+    `news` is what the operator should know, or None. `gone`: the first unread offset of each partition of which Kafka
+    has removed unread readings; those since the last boundary count as unread.
     """
 
     folder: Path
     starting: Offsets
     may_repeat: Repetition
     news: str | None
+    gone: Offsets = field(default_factory=dict)
 
     @classmethod
-    def take(cls, root: Path, query: str, layout: dict[str, Any], elsewhere: Offsets, ends: Offsets) -> Self:
+    def take(cls, root: Path, query: str, layout: dict[str, Any], elsewhere: Offsets, kafka: Extent) -> Self:
         """Return what `query` goes on from, and note it on disk. Raises OSError.
 
         `layout`: all that the checkpoint depends on, as JSON. `elsewhere`: where another query stands, for topics that
-        this one has not read yet. `ends`: where Kafka's topics end.
+        this one has not read yet. `kafka`: what the topics have.
         """
         file = root / f"{query}.json"
         before = _read(file)
@@ -59,20 +92,24 @@ class Checkpoint:
         folder = _folder(file, before)
         stood_at = elsewhere | before.starting | _stands_at(folder)
         read_until = stood_at | _read_until(folder)
-        begun_anew = [topic for topic in stood_at if _is_beyond(read_until[topic], ends.get(topic, {}))]
-        # Without an offset, a topic that was read before begins at its first reading.
-        starting = stood_at | {topic: _up_to(ends[topic], stood_at[topic]) for topic in begun_anew}
-        anew = _Entry(layout=layout, number=before.number + 1, starting=starting)
+        anew = _Entry(layout=layout, number=before.number + 1, starting=kafka.kept(stood_at))
+        gone = kafka.gone(read_until)
+        may_repeat: Repetition = "everything"
+        news = None
         if damaged := _damaged(folder):
-            return cls._anew(file, anew, f"{damaged.relative_to(root)} is damaged: starting anew where it last stood")
-        if begun_anew:
+            news = f"{damaged.relative_to(root)} is damaged: starting anew where it last stood"
+        elif begun_anew := kafka.is_short_of(read_until):
             news = f"Kafka has less than was read of {', '.join(begun_anew)}: its offsets mean other readings now"
-            return cls._anew(file, anew, news, "nothing")
-        if before.layout != layout:
-            return cls._anew(file, anew, "the rules read or combine other streams: starting anew where they last stood")
-        if not folder.exists():
-            return cls(folder, before.starting, "everything", f"{folder.name} is not there: starting where it once began")
-        return cls(folder, before.starting, "since the last boundary", None)
+            may_repeat = "nothing"
+        elif before.layout != layout:
+            news = "the rules read or combine other streams: starting anew where they last stood"
+        # With readings gone, Spark's Real-time Mode would wait for them for ever, and in silence.
+        elif not gone:
+            if folder.exists():
+                return cls(folder, before.starting, "since the last boundary", None)
+            news = f"{folder.name} is not there: starting where it once began"
+            return cls(folder, kafka.kept(before.starting), "everything", news)
+        return replace(cls._anew(file, anew, news, may_repeat), gone=gone)
 
     @classmethod
     def _anew(cls, file: Path, entry: _Entry, news: str | None, may_repeat: Repetition = "everything") -> Self:
@@ -92,31 +129,6 @@ class Checkpoint:
     def stands_at(self) -> Offsets:
         """Where the last completed batch began; what came later is read again or for the first time."""
         return self.starting | _stands_at(self.folder)
-
-    def gone(self, first: Offsets) -> Offsets:
-        """Return the first unread offset of each partition of which Kafka has already removed unread readings.
-
-        `first`: the first offset that each partition still has. Readings that were read since the last boundary count
-        as unread.
-        """
-        read_until = self.starting | _read_until(self.folder)
-        unread = {
-            topic: {
-                number: offset for number, offset in read_until.get(topic, {}).items() if offset < there.get(number, 0)
-            }
-            for topic, there in first.items()
-        }
-        return {topic: partitions for topic, partitions in unread.items() if partitions}
-
-
-def _is_beyond(offsets: dict[str, int], ends: dict[str, int]) -> bool:
-    """Say whether Kafka has lost what was read: what it gets now has the same offsets once more."""
-    return any(offset > ends[number] for number, offset in offsets.items() if number in ends)
-
-
-def _up_to(ends: dict[str, int], offsets: dict[str, int]) -> dict[str, int]:
-    """Keep the offsets that Kafka has."""
-    return {number: offset for number, offset in offsets.items() if offset <= ends.get(number, 0)}
 
 
 def _read(file: Path) -> _Entry | None:

@@ -13,6 +13,7 @@ class Figures:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._processed: dict[str, int] = {}
+        self._behind: list[dict[str, int]] = []
         self._forget()
 
     def _forget(self) -> None:
@@ -54,6 +55,30 @@ class Figures:
         with self._lock:
             # Of a partition without any result since the start nothing is known but what comes from now on.
             return sum(max(0, end - self._processed.setdefault(name, end)) for name, end in by_partition.items())
+
+    def is_overtaken(self, first: Mapping[str, Mapping[str, int]]) -> bool:
+        """Say whether Kafka has removed readings without a result, given the sources' first offsets.
+
+        For topics whose every reading in order has one, which is what a status gives.
+        """
+        with self._lock:
+            return any(
+                offset > self._processed.get(f"{topic}-{number}", offset)
+                for topic, of in first.items()
+                for number, offset in of.items()
+            )
+
+    def stalled(self, ends: Mapping[str, Mapping[str, int]]) -> list[str]:
+        """Return the partitions that were behind at three calls in a row without one result in between."""
+        with self._lock:
+            behind = {
+                name: self._processed[name]
+                for topic, of in ends.items()
+                for number, end in of.items()
+                if end > self._processed.get(name := f"{topic}-{number}", end)
+            }
+            self._behind = [*self._behind[-2:], behind]
+            return [name for name, at in behind.items() if [each.get(name) for each in self._behind] == [at] * 3]
 
     def take(self) -> dict[str, Any]:
         """Return the figures since the last call and start anew. Times are in milliseconds, null without results."""

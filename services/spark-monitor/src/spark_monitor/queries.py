@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_monitor.alerts import alert_messages
-from spark_monitor.checkpoints import Checkpoint, Offsets
+from spark_monitor.checkpoints import Checkpoint, Extent, Offsets
 from spark_monitor.outgoing import ALERTS, REFUSED, STATUSES
 from spark_monitor.readings import accepted, decode
 from spark_monitor.refusals import refusal_message
@@ -126,8 +126,8 @@ def running_tasks(spark: SparkSession) -> int:
     return sum(stage.numActiveTasks for stage in stages if stage is not None)
 
 
-def take_checkpoints(config: MonitorSettings, rules: Rules, ends: Offsets) -> dict[str, Checkpoint]:
-    """Return each query's checkpoint, and note it on disk; `ends` are those of Kafka's topics. Raises OSError."""
+def take_checkpoints(config: MonitorSettings, rules: Rules, kafka: Extent) -> dict[str, Checkpoint]:
+    """Return each query's checkpoint, and note it on disk; `kafka`: what the topics have. Raises OSError."""
     combined = {name: status.streams for name, status in rules.statuses.items()}
     state = [STATE_PARTITIONS, SLOT_SECONDS, SLOTS, READINGS_A_SLOT]
     kept: dict[str, dict[str, Any]] = {
@@ -139,7 +139,7 @@ def take_checkpoints(config: MonitorSettings, rules: Rules, ends: Offsets) -> di
     for name, topics in read_by(rules).items():
         # Through JSON, because it is compared with what stands in a file.
         layout = json.loads(json.dumps({"topics": sorted(topics), **kept[name]}))
-        checkpoints[name] = Checkpoint.take(config.checkpoint_dir, name, layout, elsewhere, ends)
+        checkpoints[name] = Checkpoint.take(config.checkpoint_dir, name, layout, elsewhere, kafka)
         elsewhere |= checkpoints[name].stands_at
     return checkpoints
 

@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential
 
 from sensorkit.kafka_errors import CLIENT
-from spark_monitor.checkpoints import Offsets
+from spark_monitor.checkpoints import Extent, Offsets
 
 log = structlog.get_logger()
 
@@ -54,13 +54,10 @@ class Topics:
         except KafkaException:
             return {}
 
-    def first(self, names: Iterable[str]) -> Offsets:
-        """Return the first offset that each partition of some of the topics still has. Raises KafkaException."""
-        return self._offsets(names, OffsetSpec.earliest())
-
-    def ends(self, names: Iterable[str]) -> Offsets:
-        """Return the end offset of each partition of some of the topics. Raises KafkaException."""
-        return self._offsets(names, OffsetSpec.latest())
+    def extent(self, names: Iterable[str]) -> Extent:
+        """Return what some of the topics have. Raises KafkaException."""
+        names = tuple(names)
+        return Extent(self._offsets(names, OffsetSpec.earliest()), self._offsets(names, OffsetSpec.latest()))
 
     def _offsets(self, names: Iterable[str], which: OffsetSpec) -> Offsets:
         found: Offsets = {name: {} for name in names}

@@ -35,6 +35,8 @@ class Watch:
     topics: Topics
     sources: Sequence[str]
     _watches: bool = False
+    _is_overtaken: bool = False
+    _stalled: Sequence[str] = ()
     _batches: dict[str, int] = field(default_factory=dict)
     _figures_at: float = field(default_factory=time.monotonic)
     _topics_at: float = field(default_factory=time.monotonic)
@@ -50,7 +52,7 @@ class Watch:
         self._pass_on_boundaries()
         reporter_keeps_up = self.reporter.seconds_behind() < REPORTER_MAY_LAG_SECONDS
         # A query is active before it has begun to read, so its tasks are what counts.
-        if reporter_keeps_up and self.all_tasks_run():
+        if reporter_keeps_up and not self._stalled and self.all_tasks_run():
             heartbeat.beat()
             if not self._watches:
                 self._watches = True
@@ -69,11 +71,16 @@ class Watch:
 
     def _log_figures(self) -> None:
         try:
-            lag = self.figures.lag(self.topics.ends(self.sources))
+            kafka = self.topics.extent(self.sources)
+            lag = self.figures.lag(kafka.ends)
+            self._is_overtaken = self.figures.is_overtaken(kafka.first)
+            self._stalled = self.figures.stalled(kafka.ends)
         except KafkaException as error:
             events.warning("Kafka does not say how far its topics are", cause=str(error))
             lag = None
         events.info("last minute", **self.figures.take(), lag=lag)
+        if self._stalled:
+            events.error("readings, but no results for two minutes: unhealthy", partitions=self._stalled)
         if self.display.is_full:
             events.warning(
                 "more warehouses and machines than are remembered: does a sender invent names?", limit=MAX_ENTITIES
@@ -83,6 +90,9 @@ class Watch:
         for query in self.supervised:
             if query.failure is not None:
                 return f"query {query.query_name} keeps dying: {cause_of(query.failure)}"
+        if self._is_overtaken:
+            # Spark would wait for the removed readings; a start says what is gone, and goes on behind it.
+            return "Kafka has removed readings before the monitor could read them"
         if not self.reporter.is_alive():
             return f"the reporter ended: {self.reporter.failure!r}"
         if time.monotonic() - self._topics_at >= TOPICS_SECONDS:
