@@ -87,7 +87,7 @@ def test_packets_are_lost(around: Callable[..., Any], stack: Stack) -> None:
     """A fifth of the monitor's packets vanish both ways, so that TCP sends them again, later."""
     image = f"{stack.project}-nft"
     folder = ROOT / "tests/stack/faults"
-    base = stack.containers("producer-suhu")[0]["Image"]
+    base = stack.containers("producer-suhu")[0]["Config"]["Image"]
     stack.docker("build", "--quiet", "--tag", image, "--build-arg", f"BASE={base}", str(folder))
     (monitor,) = stack.containers("spark-monitor")
 
