@@ -80,12 +80,6 @@ class Stack:
         """Return a service's log, stdout and stderr, without prefixes."""
         return self.compose("logs", "--no-log-prefix", service).splitlines()
 
-    def lines_since(self, since: float) -> str:
-        """Return what the monitor printed since an epoch second, each line behind Docker's time stamp."""
-        (container,) = self.containers("spark-monitor")
-        logs = ["docker", "logs", "--timestamps", "--since", f"{since:.3f}", container["Id"]]
-        return subprocess.run(logs, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
-
     @staticmethod
     def seconds(stamp: str) -> float:
         """Return Docker's UTC time stamp (nanoseconds, Z) as epoch seconds."""

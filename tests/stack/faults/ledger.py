@@ -5,6 +5,7 @@ Every reading is above its limit, so it must come back as one alert in the topic
 
 import json
 import re
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -56,6 +57,50 @@ def headers_of(message: Message) -> dict[str, str]:
     return {name.removeprefix("__connect.errors."): (value or b"").decode() for name, value in headers}
 
 
+class MonitorLog(threading.Thread):
+    """Follows what the monitor prints, over restarts: Docker keeps only the last megabytes of it.
+
+    `found` grows by the groups of each line that matches, Docker's time stamp first.
+    """
+
+    def __init__(self, stack: Stack, pattern: str) -> None:
+        super().__init__(daemon=True)
+        self.found: list[tuple[str, ...]] = []
+        self._stack = stack
+        self._pattern = re.compile(pattern)
+        self._since = f"{time.time():.3f}"
+        self._at_since: set[str] = set()
+        self._stop_event = threading.Event()
+
+    def run(self) -> None:
+        """Follow until told to end."""
+        while not self._stop_event.is_set():
+            (container,) = self._stack.containers("spark-monitor")
+            follow = ["docker", "logs", "--follow", "--timestamps", "--since", self._since, container["Id"]]
+            with subprocess.Popen(follow, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as logs:
+                assert logs.stdout is not None
+                for line in logs.stdout:
+                    self._take(line)
+                    if self._stop_event.is_set():
+                        logs.terminate()
+            self._stop_event.wait(0.5)
+
+    def end(self) -> None:
+        """Follow no longer."""
+        self._stop_event.set()
+
+    def _take(self, line: str) -> None:
+        """Note a line; one that was there before the log was opened again is the same down to the nanosecond."""
+        stamp = line.split(" ", 1)[0]
+        if line in self._at_since:
+            return
+        if stamp != self._since:
+            self._since, self._at_since = stamp, set()
+        self._at_since.add(line)
+        if match := self._pattern.match(line):
+            self.found.append(match.groups())
+
+
 @dataclass
 class Ledger:
     """Numbered readings of one fault. `name` marks their warehouses; a number is a warehouse and a value of it."""
@@ -72,7 +117,10 @@ class Ledger:
     _next: int = 0
 
     def __post_init__(self) -> None:  # noqa: D105
-        self._begun = time.time()
+        self._log = MonitorLog(
+            self.stack, rf"^(\S+) \[Peringatan Suhu Tinggi\] Gudang {re.escape(self.name)}-(\d+): Suhu ([\d.]+)°C - "
+        )
+        self._log.start()
         self._producer = Producer(
             {
                 "bootstrap.servers": self.stack.bootstrap,
@@ -156,13 +204,10 @@ class Ledger:
 
     def printed(self) -> list[tuple[float, int]]:
         """Return when each line about a reading was printed (epoch seconds), and the reading's number."""
-        pattern = re.compile(
-            rf"^(\S+) \[Peringatan Suhu Tinggi\] Gudang {re.escape(self.name)}-(\d+): Suhu ([\d.]+)°C - ", re.MULTILINE
-        )
-        found = []
-        for stamp, warehouse, value in pattern.findall(self.stack.lines_since(self._begun)):
-            found.append((self.stack.seconds(stamp), self.number(int(warehouse), float(value))))
-        return found
+        return [
+            (Stack.seconds(stamp), self.number(int(warehouse), float(value)))
+            for stamp, warehouse, value in list(self._log.found)
+        ]
 
     def wait_for_a_new_line(self, since: float, seconds: float = 150) -> float:
         """Wait until a reading sent after `since` is printed; return how long after it that was."""
@@ -195,6 +240,7 @@ class Ledger:
         deadline = time.monotonic() + RESULT_SECONDS
         while not all_are_printed() and time.monotonic() < deadline:
             time.sleep(1)
+        self._log.end()
         row.missing_lines = len(processed - lines.keys())
         row.repeated_lines = lines.total() - len(lines)
         return row
