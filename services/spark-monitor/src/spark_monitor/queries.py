@@ -40,7 +40,7 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
         "spark.jars": ",".join(str(jar) for jar in sorted(config.spark_jars_dir.glob("*.jar"))),
         "spark.driver.memory": config.driver_memory,
         "spark.local.dir": str(_emptied(config.checkpoint_dir / "working")),
-        "spark.driver.extraJavaOptions": f"-XX:+UseSerialGC {log_options(config.log_level)}",
+        "spark.driver.extraJavaOptions": f"-XX:+UseSerialGC -XX:MaxDirectMemorySize=256m {log_options(config.log_level)}",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
