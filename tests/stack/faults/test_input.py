@@ -43,6 +43,7 @@ def send_bad_at(fault: Any, rate: float, seconds: float) -> None:
         time.sleep(0.005)
 
 
+@pytest.mark.short
 def test_bad_and_good_for_seconds(around: Callable[..., Any]) -> None:
     with around("input: 200 bad and 200 good a second for 5 s", rate=200) as fault:
         send_bad_at(fault, 200, 5)
@@ -98,7 +99,9 @@ def test_duplicates_of_a_sender(around: Callable[..., Any]) -> None:
         fault.remark = "each is a reading and gets its line"
 
 
-@pytest.mark.parametrize("seconds", [5, pytest.param(120, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "seconds", [pytest.param(5, marks=pytest.mark.short), pytest.param(120, marks=pytest.mark.long)]
+)
 def test_bytes_at_random(around: Callable[..., Any], seconds: int) -> None:
     """Whatever is not understood must be in the refused topic."""
     dice = random.Random(2)

@@ -38,6 +38,7 @@ def test_broker_paused(around: Callable[..., Any], stack: Stack) -> None:
         fault.is_over()
 
 
+@pytest.mark.short
 def test_zookeeper_restarted(around: Callable[..., Any], stack: Stack) -> None:
     with around("ZooKeeper: restarted") as fault:
         stack.compose("restart", "zookeeper")
@@ -69,6 +70,7 @@ def cut_off(stack: Stack, service: str, seconds: float) -> None:
     stack.docker("network", "connect", "--alias", service, network, container["Id"])
 
 
+@pytest.mark.short
 def test_monitor_cut_off_for_seconds(around: Callable[..., Any], stack: Stack) -> None:
     with around("network: monitor cut off for 5 s") as fault:
         cut_off(stack, "spark-monitor", 5)

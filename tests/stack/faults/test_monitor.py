@@ -29,6 +29,7 @@ def assert_lines_came_once(fault: Fault, kills: int) -> None:
     assert len(lines) - len(set(lines)) <= kills * 30
 
 
+@pytest.mark.short
 def test_killed_once(around: Callable[..., Any], stack: Stack) -> None:
     with around("monitor: kill -9") as fault:
         kill_the_monitor(stack)
