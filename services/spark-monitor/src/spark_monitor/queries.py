@@ -40,7 +40,7 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
         "spark.jars": ",".join(str(jar) for jar in sorted(config.spark_jars_dir.glob("*.jar"))),
         "spark.driver.memory": config.driver_memory,
         "spark.local.dir": str(_emptied(config.checkpoint_dir / "working")),
-        # Beside the heap, the buffers of Kafka's client and of the shuffle: without a limit they may take as much again.
+        # Beside the heap: buffers of Kafka's client and of the shuffle, which without a limit may take as much again.
         "spark.driver.extraJavaOptions": (
             f"-XX:+UseSerialGC -XX:MaxDirectMemorySize=256m {log_options(config.log_level)}"
         ),
