@@ -39,6 +39,7 @@ class MonitorProcess:
         self.lines: list[str] = []
         self.events: list[dict[str, Any]] = []
         self.heartbeat = folder / "heartbeat"
+        self._folder = folder
         self._env = os.environ | {
             "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
             "CHECKPOINT_DIR": str(folder / "checkpoints"),
@@ -93,6 +94,11 @@ class MonitorProcess:
         except ProcessLookupError:
             return
         self.process.wait()
+
+    def boundaries(self) -> int:
+        """Return the number of the alerts' last checkpoint, -1 before the first."""
+        commits = (self._folder / "checkpoints").glob("alerts-*/commits/*")
+        return max((int(commit.name) for commit in commits if commit.name.isdigit()), default=-1)
 
     def about(self, gudang: str) -> list[str]:
         """Return the printed lines of one warehouse; a status is one string of five lines."""

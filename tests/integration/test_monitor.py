@@ -124,6 +124,7 @@ def test_each_bad_message_is_refused_once_and_whole_and_raises_nothing(monitor: 
     assert not [line for line in monitor.lines if "BAD:" in line and "AFTER-BAD" not in line]
 
 
+@pytest.mark.usefixtures("monitor")
 def test_refused_messages_are_shown_to_a_person_and_as_lines_to_mend(broker: Kafka, client: Client) -> None:
     sent = b'{"gudang_id":"MEND","suhu":"84\x1b[31m"}'
     before = client.end("monitor-ditolak")
@@ -260,8 +261,14 @@ def test_once_a_minute_it_says_what_it_did(monitor: MonitorProcess, client: Clie
     assert said["lag"] == 0
 
 
-def test_topics_made_anew_are_read_from_their_beginning(monitor: MonitorProcess, broker: Kafka) -> None:
+def test_topics_made_anew_are_read_from_their_beginning(monitor: MonitorProcess, client: Client, broker: Kafka) -> None:
     """Offsets, and so the results' ids, begin again: nothing may be taken for read or printed."""
+    for _ in range(10):
+        client.reading("suhu", "OLD", 85)
+    client.flush()
+    monitor.wait_for("OLD", ["Suhu 85.00°C -"] * 10)
+    boundaries = monitor.boundaries()
+    eventually(lambda: monitor.boundaries() > boundaries, lambda: "no boundary", 90)
     assert monitor.stop() == 0
     names = [*TOPICS.values(), "monitor-peringatan", "monitor-status"]
     admin = AdminClient({"bootstrap.servers": broker.bootstrap})
@@ -269,9 +276,9 @@ def test_topics_made_anew_are_read_from_their_beginning(monitor: MonitorProcess,
         deleted.result(30)
     eventually(lambda: not set(names) & admin.list_topics(timeout=5).topics.keys(), lambda: "not deleted yet")
     create_topics(broker.bootstrap, ROOT / "infra/topic-init/topics.yaml")
-    client = Client(broker.bootstrap)
-    client.reading("suhu", "ANEW", 85)
-    client.flush()
+    client_of_the_new = Client(broker.bootstrap)
+    client_of_the_new.reading("suhu", "ANEW", 85)
+    client_of_the_new.flush()
     events = len(monitor.events)
     monitor.start()
     assert any("less than was read of" in str(event.get("event")) for event in monitor.events[events:])
