@@ -66,11 +66,11 @@ test-stack: $(VENV)/ready ## The containers, from outside, minutes; needs Docker
 
 .PHONY: faults
 faults: $(VENV)/ready ## Break the stack in every known way and count what is lost, 20 minutes; needs Docker
-	CHECKPOINT_MINUTES=1 pytest -v tests/stack/faults -m "not soak and not short" --durations 40 --timeout 900
+	COMPOSE_FILE=compose.yaml:tests/stack/faults/whole-log.yaml CHECKPOINT_MINUTES=1 pytest -v tests/stack/faults -m "not soak and not short" --durations 40 --timeout 900
 
 .PHONY: soak
 soak: $(VENV)/ready ## Half an hour at 2,000 readings a second: does anything grow? Needs Docker
-	CHECKPOINT_MINUTES=1 pytest -v tests/stack/faults -m soak --timeout 3600
+	COMPOSE_FILE=compose.yaml:tests/stack/faults/whole-log.yaml CHECKPOINT_MINUTES=1 pytest -v tests/stack/faults -m soak --timeout 3600
 
 .PHONY: lint
 lint: $(VENV)/ready ## Ruff and mypy

@@ -69,7 +69,7 @@ class MonitorLog(threading.Thread):
         self._stack = stack
         self._pattern = re.compile(pattern)
         self._since = f"{time.time():.3f}"
-        self._at_since: set[str] = set()
+        self._taken: set[str] = set()
         self._stop_event = threading.Event()
 
     def run(self) -> None:
@@ -91,13 +91,10 @@ class MonitorLog(threading.Thread):
 
     def _take(self, line: str) -> None:
         """Note a line; one that was there before the log was opened again is the same down to the nanosecond."""
-        stamp = line.split(" ", 1)[0]
-        if line in self._at_since:
-            return
-        if stamp != self._since:
-            self._since, self._at_since = stamp, set()
-        self._at_since.add(line)
-        if match := self._pattern.match(line):
+        self._since = line.split(" ", 1)[0]
+        match = self._pattern.match(line)
+        if match and line not in self._taken:
+            self._taken.add(line)
             self.found.append(match.groups())
 
 

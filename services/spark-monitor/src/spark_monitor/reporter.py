@@ -79,6 +79,9 @@ class Reporter(threading.Thread):
                 "client.id": "spark-monitor-reporter",
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
+                # Fetched in small pieces of each topic: a flood of statuses must not stand in line before an alert.
+                "max.partition.fetch.bytes": 64 * 1024,
+                "queued.max.messages.kbytes": 256,
                 "on_commit": self._on_commit,
                 "error_cb": ErrorLog(),
                 **CLIENT,
