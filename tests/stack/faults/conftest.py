@@ -55,7 +55,7 @@ class Fault:
 
 
 @pytest.fixture
-def around(stack: Stack, request: pytest.FixtureRequest) -> Callable[..., Any]:
+def around(stack: Stack, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
     """Return a context manager: readings flow while its block runs; behind it all of them are accounted for."""
 
     @contextmanager
@@ -73,6 +73,8 @@ def around(stack: Stack, request: pytest.FixtureRequest) -> Callable[..., Any]:
         row.seconds_to_recover = max(disturbance.recoveries, default=None)
         row.remark = disturbance.remark
         request.config.stash[ROWS].append(row)
+        with capsys.disabled():
+            print(f"\n| {' | '.join(row.cells())} |", flush=True)  # noqa: T201 - progress
         assert row.lost == disturbance.expect_gone, row
         assert row.missing_lines == 0, row
 
