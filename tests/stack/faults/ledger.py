@@ -8,7 +8,7 @@ import re
 import subprocess
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -111,6 +111,7 @@ class Ledger:
     failed: Counter[str] = field(default_factory=Counter)
     must_be_refused: set[str] = field(default_factory=set)
     results: int = 0
+    _errors: deque[KafkaError] = field(default_factory=lambda: deque(maxlen=5))
     _next: int = 0
 
     def __post_init__(self) -> None:  # noqa: D105
@@ -127,6 +128,7 @@ class Ledger:
                 "queue.buffering.max.messages": 2_000_000,
                 "message.max.bytes": 4_000_000,
                 "reconnect.backoff.max.ms": 1000,
+                "error_cb": self._errors.append,
             }
         )
 
@@ -214,8 +216,14 @@ class Ledger:
             first[:] = [at for at, number in self.printed() if self.sent_at[number] >= since]
             return bool(first)
 
-        eventually(is_printed, lambda: f"no line about a reading sent in the last {time.time() - since:.0f} s", seconds)
+        eventually(is_printed, lambda: f"no line about a reading sent since the fault; {self._state()}", seconds)
         return min(first) - since
+
+    def _state(self) -> str:
+        return (
+            f"{self._next} sent, {len(self.acknowledged)} acknowledged, {len(self._producer)} wait for Kafka, "
+            f"failed {dict(self.failed)}, the client said {list(self._errors)}, {len(self._log.found)} lines"
+        )
 
     def account(self, fault: str, *, expect_gone: int = 0) -> Row:
         """Wait until every acknowledged reading has its result and its line; return what was found."""
