@@ -62,7 +62,11 @@ test-integration: $(VENV)/ready ## Real Kafka and Spark as processes, minutes
 
 .PHONY: test-stack
 test-stack: $(VENV)/ready ## The containers, from outside, minutes; needs Docker
-	pytest tests/stack/test_stack.py tests/stack/faults -m "not long and not soak"
+	pytest tests/stack/test_stack.py
+
+.PHONY: test-faults
+test-faults: $(VENV)/ready ## The faults that take seconds, minutes; needs Docker
+	pytest -v tests/stack/faults -m "not long and not soak"
 
 .PHONY: faults
 faults: $(VENV)/ready ## Break the stack in every known way and count what is lost, 20 minutes; needs Docker
