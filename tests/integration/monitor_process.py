@@ -13,17 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
+from tests.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
 TOPICS = {"suhu": "sensor-suhu-gudang", "kelembaban": "sensor-kelembaban-gudang"}
-
-
-def eventually(condition: Callable[[], Any], what: Callable[[], str], seconds: float = 30) -> None:
-    """Poll until the condition holds; fail saying what is missing."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"after {seconds} s: {what()}"
-        time.sleep(0.05)
 
 
 def create_topics(bootstrap: str, file: Path) -> None:

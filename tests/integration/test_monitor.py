@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient
+from tests.eventually import eventually
 from tests.integration.monitor_process import (
     ROOT,
     TOPICS,
     Client,
     MonitorProcess,
     create_topics,
-    eventually,
     records,
 )
 

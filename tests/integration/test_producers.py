@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from tests.eventually import eventually
 from tests.integration.conftest import new_site
 
 from local_stack.kafka import Kafka, local_kafka
@@ -27,14 +28,6 @@ DEADLINE = 30
 STOP_SECONDS = 10
 MEMORY_KIB = 64 * 1024
 NAMES_OF_SETTINGS = ("KAFKA_", "LOG_", "SUHU_", "KELEMBABAN_", "GUDANG_", "SENSOR_", "HEARTBEAT_")
-
-
-def eventually(condition: Callable[[], object], missing: Callable[[], str], seconds: float = DEADLINE) -> None:
-    """Poll until the condition holds; fail saying what is missing."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"after {seconds} s {missing()}"
-        time.sleep(0.05)
 
 
 def gaps(times: list[float]) -> list[float]:

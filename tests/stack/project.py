@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any, Self
 
 from confluent_kafka import Consumer, TopicPartition
+from tests import eventually as polling
 
 ROOT = Path(__file__).parents[2]
 
+BACK = {"stop": "start", "pause": "unpause"}
+
 
 def eventually(condition: Callable[[], Any], what: Callable[[], str], seconds: float = 60) -> None:
-    """Poll until the condition holds; fail saying what is missing."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"after {seconds} s: {what()}"
-        time.sleep(0.5)
+    """Poll as all tests do, but not as often: each look is a call of Docker."""
+    polling.eventually(condition, what, seconds, look_every=0.5)
 
 
 class Stack:
@@ -68,6 +68,12 @@ class Stack:
         )
         assert not check or ended.returncode == 0, f"docker compose {' '.join(arguments)}: {ended.stdout}{ended.stderr}"
         return ended.stdout
+
+    def away(self, service: str, how: str, seconds: float) -> None:
+        """Stop or pause a service for a while."""
+        self.compose(how, service)
+        time.sleep(seconds)  # this is the fault: nothing is waited for
+        self.compose(BACK[how], service)
 
     def containers(self, *services: str) -> list[dict[str, Any]]:
         """Return what Docker knows of the containers."""

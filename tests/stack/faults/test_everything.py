@@ -46,7 +46,7 @@ def test_the_brokers_disk_is_full(around: Callable[..., Any], small: Stack) -> N
             return bool(now["RestartCount"] > before["RestartCount"])
 
         eventually(is_down, lambda: "the broker runs on with a full disk", 120)
-        time.sleep(30)  # the fault itself
+        time.sleep(30)  # this is the fault: nothing is waited for
         on_disks(small, "rm /kafka/ballast")
         fault.is_over()
         fault.remark = "the broker ends, and starts again until there is room"

@@ -33,27 +33,31 @@ BAD: list[bytes | None] = [
 ]
 
 
-def send_bad_at(fault: Any, rate: float, seconds: float) -> None:
-    """Send the bad messages in turn, at a rate, for a while."""
+def send_bad_at(fault: Any, rate: float, seconds: float, message: Callable[[int], bytes | None]) -> None:
+    """Send bad messages, made of their numbers, at a rate for a while."""
     begun, sent = time.monotonic(), 0
     while (passed := time.monotonic() - begun) < seconds:
         while sent < passed * rate:
-            fault.ledger.send_bad(BAD[sent % len(BAD)])
+            fault.ledger.send_bad(message(sent))
             sent += 1
-        time.sleep(0.005)
+        time.sleep(0.005)  # this makes the rate: the loop ends by the clock
+
+
+def in_turn(number: int) -> bytes | None:
+    return BAD[number % len(BAD)]
 
 
 @pytest.mark.short
 def test_bad_and_good_for_seconds(around: Callable[..., Any]) -> None:
     with around("input: 200 bad and 200 good a second for 5 s", rate=200) as fault:
-        send_bad_at(fault, 200, 5)
+        send_bad_at(fault, 200, 5, in_turn)
         fault.is_over()
 
 
 @pytest.mark.long
 def test_bad_and_good_for_a_minute(around: Callable[..., Any]) -> None:
     with around("input: 1,000 bad and 1,000 good a second for a minute", rate=1000) as fault:
-        send_bad_at(fault, 1000, 60)
+        send_bad_at(fault, 1000, 60, in_turn)
         fault.is_over()
 
 
@@ -105,14 +109,13 @@ def test_duplicates_of_a_sender(around: Callable[..., Any]) -> None:
 def test_bytes_at_random(around: Callable[..., Any], seconds: int) -> None:
     """Whatever is not understood must be in the refused topic."""
     dice = random.Random(2)
+
+    def never_an_object(_: int) -> bytes:
+        # An object could pass as a reading, which is not for the ledger of refusals.
+        return dice.choice(b"\x00\x01[(<~#").to_bytes() + dice.randbytes(dice.randrange(400))
+
     with around(f"input: 500 random messages a second for {seconds} s") as fault:
-        begun, sent = time.monotonic(), 0
-        while (passed := time.monotonic() - begun) < seconds:
-            while sent < passed * 500:
-                # Never a JSON object: those that could pass as readings are not for the ledger of refusals.
-                fault.ledger.send_bad(dice.choice(b"\x00\x01[(<~#").to_bytes() + dice.randbytes(dice.randrange(400)))
-                sent += 1
-            time.sleep(0.005)
+        send_bad_at(fault, 500, seconds, never_an_object)
         fault.is_over()
 
 

@@ -21,20 +21,17 @@ def test_broker_killed_and_started_at_once(around: Callable[..., Any], stack: St
 
 
 @pytest.mark.long
-def test_broker_stopped(around: Callable[..., Any], stack: Stack) -> None:
-    with around(f"broker: stopped for {AWAY_SECONDS} s") as fault:
-        stack.compose("stop", "kafka")
-        time.sleep(AWAY_SECONDS)  # the fault itself
-        stack.compose("start", "kafka")
-        fault.is_over()
-
-
-@pytest.mark.long
-def test_broker_paused(around: Callable[..., Any], stack: Stack) -> None:
-    with around(f"broker: frozen for {AWAY_SECONDS} s") as fault:
-        stack.compose("pause", "kafka")
-        time.sleep(AWAY_SECONDS)  # the fault itself
-        stack.compose("unpause", "kafka")
+@pytest.mark.parametrize(
+    ("service", "how", "seconds"),
+    [
+        ("kafka", "stop", AWAY_SECONDS),
+        ("kafka", "pause", AWAY_SECONDS),
+        ("zookeeper", "stop", CUT_SECONDS),
+    ],
+)
+def test_away(around: Callable[..., Any], stack: Stack, service: str, how: str, seconds: int) -> None:
+    with around(f"{service}: docker compose {how} for {seconds} s") as fault:
+        stack.away(service, how, seconds)
         fault.is_over()
 
 
@@ -42,15 +39,6 @@ def test_broker_paused(around: Callable[..., Any], stack: Stack) -> None:
 def test_zookeeper_restarted(around: Callable[..., Any], stack: Stack) -> None:
     with around("ZooKeeper: restarted") as fault:
         stack.compose("restart", "zookeeper")
-        fault.is_over()
-
-
-@pytest.mark.long
-def test_zookeeper_stopped(around: Callable[..., Any], stack: Stack) -> None:
-    with around(f"ZooKeeper: stopped for {CUT_SECONDS} s") as fault:
-        stack.compose("stop", "zookeeper")
-        time.sleep(CUT_SECONDS)  # the fault itself
-        stack.compose("start", "zookeeper")
         fault.is_over()
 
 
@@ -66,7 +54,7 @@ def cut_off(stack: Stack, service: str, seconds: float) -> None:
     (container,) = stack.containers(service)
     network = f"{stack.project}_default"
     stack.docker("network", "disconnect", network, container["Id"])
-    time.sleep(seconds)  # the fault itself
+    time.sleep(seconds)  # this is the fault: nothing is waited for
     stack.docker("network", "connect", "--alias", service, network, container["Id"])
 
 
@@ -105,7 +93,7 @@ def test_packets_are_lost(around: Callable[..., Any], stack: Stack) -> None:
             "add rule inet fault in meta l4proto tcp numgen random mod 100 < 20 drop; "
             "add rule inet fault out meta l4proto tcp numgen random mod 100 < 20 drop"
         )
-        time.sleep(AWAY_SECONDS)  # the fault itself
+        time.sleep(AWAY_SECONDS)  # this is the fault: nothing is waited for
         nft("delete table inet fault")
         fault.is_over()
         fault.remark = f"slowest line {slowest_line(fault.ledger):.1f} s"

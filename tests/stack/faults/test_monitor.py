@@ -62,9 +62,7 @@ def test_stopped_and_started(around: Callable[..., Any], stack: Stack) -> None:
 @pytest.mark.long
 def test_paused(around: Callable[..., Any], stack: Stack) -> None:
     with around(f"monitor: frozen for {PAUSE_SECONDS} s") as fault:
-        stack.compose("pause", "spark-monitor")
-        time.sleep(PAUSE_SECONDS)  # the fault itself
-        stack.compose("unpause", "spark-monitor")
+        stack.away("spark-monitor", "pause", PAUSE_SECONDS)
         fault.is_over()
     assert_lines_came_once(fault, 0)
 

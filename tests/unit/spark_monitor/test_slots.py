@@ -21,3 +21,7 @@ def test_the_stateful_steps_are_as_many_as_the_status_query_has() -> None:
     """One slot too few and the query would never start."""
     source = resources.files("spark_monitor").joinpath("status.py").read_text("utf-8")
     assert len(re.findall(r"\.groupBy\(", source)) == STATEFUL_STEPS
+
+
+def test_rules_without_a_status_need_slots_for_the_alerts_alone() -> None:
+    assert needed(3) == 3
