@@ -35,7 +35,7 @@ def test_a_percentile_is_in_tenths_of_milliseconds() -> None:
 
 
 def test_it_counts_and_takes_the_times() -> None:
-    figures = Figures()
+    figures = Figures({})
     for milliseconds in (30, 10, 20):
         figures.alert(milliseconds / 1000)
     for milliseconds in (400, 200, 300, 100, 500):
@@ -56,7 +56,7 @@ def test_it_counts_and_takes_the_times() -> None:
 
 
 def test_take_starts_anew() -> None:
-    figures = Figures()
+    figures = Figures({})
     figures.alert(0.1)
     figures.status(0.1)
     figures.refusal("NOT_JSON")
@@ -66,7 +66,7 @@ def test_take_starts_anew() -> None:
 
 
 def test_a_reading_counts_once_though_it_has_an_alert_and_a_status() -> None:
-    figures = Figures()
+    figures = Figures({})
     for offset in (5, 5, 6):
         figures.processed("suhu-0", offset)
     figures.processed("suhu-1", 5)
@@ -74,14 +74,14 @@ def test_a_reading_counts_once_though_it_has_an_alert_and_a_status() -> None:
 
 
 def test_a_reading_without_a_result_counts_with_the_next() -> None:
-    figures = Figures()
+    figures = Figures({})
     figures.processed("suhu-0", 5)
     figures.processed("suhu-0", 8)
     assert figures.take()["readings"] == 4
 
 
 def test_a_repeated_reading_does_not_count() -> None:
-    figures = Figures()
+    figures = Figures({})
     figures.processed("suhu-0", 5)
     figures.processed("suhu-0", 6)
     figures.take()
@@ -91,7 +91,7 @@ def test_a_repeated_reading_does_not_count() -> None:
 
 
 def test_what_is_read_back_does_not_count_but_is_processed() -> None:
-    figures = Figures()
+    figures = Figures({})
     figures.processed("suhu-0", 5, count=False)
     assert figures.lag({"suhu": {"0": 6}}) == 0
     figures.processed("suhu-0", 6)
@@ -99,7 +99,7 @@ def test_what_is_read_back_does_not_count_but_is_processed() -> None:
 
 
 def test_lag_is_what_has_no_result_yet_in_all_partitions() -> None:
-    figures = Figures()
+    figures = Figures({})
     figures.processed("suhu-0", 9)
     figures.processed("suhu-1", 4)
     assert figures.lag({"suhu": {"0": 10, "1": 5}}) == 0
@@ -108,35 +108,53 @@ def test_lag_is_what_has_no_result_yet_in_all_partitions() -> None:
 
 def test_a_partition_without_a_result_counts_from_the_first_look() -> None:
     """What was in it before may have been processed before the start."""
-    figures = Figures()
+    figures = Figures({})
     assert figures.lag({"suhu": {"0": 1000}}) == 0
     assert figures.lag({"suhu": {"0": 1003}}) == 3
 
 
 def test_lag_is_never_negative_in_a_partition() -> None:
     """The ends were asked for before the last results came."""
-    figures = Figures()
+    figures = Figures({})
     figures.processed("suhu-0", 9)
     assert figures.lag({"suhu": {"0": 4}}) == 0
 
 
 def test_take_does_not_change_the_lag() -> None:
-    figures = Figures()
+    figures = Figures({})
     figures.processed("suhu-0", 9)
     figures.take()
     assert figures.lag({"suhu": {"0": 12}}) == 2
 
 
 def test_it_is_overtaken_when_kafka_removes_what_has_no_result_yet() -> None:
-    figures = Figures()
+    figures = Figures({})
     assert not figures.is_overtaken({"suhu": {"0": 500}}), "of a partition without results nothing is known"
     figures.processed("suhu-0", 9)
     assert not figures.is_overtaken({"suhu": {"0": 10}})
     assert figures.is_overtaken({"suhu": {"0": 11}})
 
 
+def test_what_was_gone_before_the_start_does_not_overtake() -> None:
+    """Old results are read back; the readings behind them were removed, said to be gone, and skipped."""
+    figures = Figures({"suhu": {"0": 40}})
+    figures.processed("suhu-0", 9, count=False)
+    assert not figures.is_overtaken({"suhu": {"0": 40}})
+    assert figures.is_overtaken({"suhu": {"0": 41}})
+    assert figures.lag({"suhu": {"0": 45}}) == 5
+
+
+def test_results_that_come_again_are_no_standstill() -> None:
+    """A replay gives results behind the highest that is known, for minutes."""
+    figures = Figures({})
+    figures.processed("suhu-0", 9)
+    for offset in range(4):
+        figures.processed("suhu-0", offset)
+        assert figures.stalled({"suhu": {"0": 12}}) == []
+
+
 def test_a_partition_is_stalled_when_it_stays_behind_without_a_result() -> None:
-    figures = Figures()
+    figures = Figures({})
     figures.processed("suhu-0", 9)
     assert [figures.stalled({"suhu": {"0": end}}) for end in (12, 15, 18)] == [[], [], ["suhu-0"]]
     figures.processed("suhu-0", 10)

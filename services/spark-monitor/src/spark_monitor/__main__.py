@@ -66,7 +66,8 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         )
         return 1
     announce(checkpoints, kafka)
-    figures = Figures()
+    going_on_from = checkpoints[queries.STATUS_QUERY].stands_at if queries.STATUS_QUERY in checkpoints else {}
+    figures = Figures(kafka.kept(going_on_from))
     display = Display(rules, config.display)
     reporter = Reporter(
         config.kafka_bootstrap_servers,

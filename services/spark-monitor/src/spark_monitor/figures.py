@@ -10,9 +10,11 @@ from typing import Any
 class Figures:
     """Counts of results and how long they took from Kafka's receipt of the reading to the printed line. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, going_on_from: Mapping[str, Mapping[str, int]]) -> None:
+        """`going_on_from`: the first offset of each topic's partition that is yet to be judged."""
         self._lock = threading.Lock()
-        self._processed: dict[str, int] = {}
+        self._processed = {f"{topic}-{number}": at for topic, of in going_on_from.items() for number, at in of.items()}
+        self._results: Counter[str] = Counter()
         self._behind: list[dict[str, int]] = []
         self._forget()
 
@@ -27,6 +29,7 @@ class Figures:
     def processed(self, partition: str, offset: int, *, count: bool = True) -> None:
         """Note that the reading at `offset` of a source partition (`topic-number`) has a result."""
         with self._lock:
+            self._results[partition] += 1
             before = self._processed.get(partition, offset)
             if offset >= before:
                 self._processed[partition] = offset + 1
@@ -72,13 +75,13 @@ class Figures:
         """Return the partitions that were behind at three calls in a row without one result in between."""
         with self._lock:
             behind = {
-                name: self._processed[name]
+                name: self._results[name]
                 for topic, of in ends.items()
                 for number, end in of.items()
                 if end > self._processed.get(name := f"{topic}-{number}", end)
             }
             self._behind = [*self._behind[-2:], behind]
-            return [name for name, at in behind.items() if [each.get(name) for each in self._behind] == [at] * 3]
+            return [name for name, n in behind.items() if [each.get(name) for each in self._behind] == [n] * 3]
 
     def take(self) -> dict[str, Any]:
         """Return the figures since the last call and start anew. Times are in milliseconds, null without results."""

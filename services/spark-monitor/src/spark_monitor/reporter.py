@@ -82,6 +82,8 @@ class Reporter(threading.Thread):
                 # Fetched in small pieces of each topic: a flood of statuses must not stand in line before an alert.
                 "max.partition.fetch.bytes": 64 * 1024,
                 "queued.max.messages.kbytes": 256,
+                # Fetch on as soon as there is room: the default waits a second, which makes 5,000 results a second.
+                "fetch.queue.backoff.ms": 1,
                 "on_commit": self._on_commit,
                 "error_cb": ErrorLog(),
                 **CLIENT,
