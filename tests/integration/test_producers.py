@@ -48,6 +48,12 @@ class Topic:
         admin = AdminClient({"bootstrap.servers": self.bootstrap})
         admin.create_topics([new])[self.name].result(DEADLINE)
 
+    def delete(self) -> None:
+        """Remove it with all that is in it."""
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        admin.delete_topics([self.name])[self.name].result(DEADLINE)
+        self._known.clear()
+
     def messages(self) -> list[Message]:
         """Return what is in it now."""
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": self.name, "log_level": 0})
@@ -82,7 +88,7 @@ class Topic:
 
     def wait_for_reading_since(self, since: float) -> None:
         """Wait until a reading that was taken after that time is in it."""
-        eventually(lambda: self.times()[-1] > since, lambda: f"nothing since {since}, only {self.times()}")
+        eventually(lambda: max(self.times(), default=0) > since, lambda: f"nothing since {since}, only {self.times()}")
 
     def times(self, gudang: str = "G1") -> list[float]:
         """Return one warehouse's timestamps in the topic's order."""
@@ -245,6 +251,24 @@ def test_a_producer_that_waits_for_its_topic_stops_in_order(kafka: str, start: S
     producer.wait_for("waiting for Kafka", attempt=2)
     assert producer.stop() == {"code": 0, "acknowledged": 0, "failed": 0, "unsent": 0}
     assert not producer.heartbeat.exists()
+
+
+def test_readings_wait_while_the_broker_does_not_know_the_topic(topic: Topic, start: Start) -> None:
+    """As a broker that has just started, for a second or two; here the topic is deleted and made anew."""
+    producer = start(topic, SUHU_INTERVAL_SECONDS="0.1")
+    topic.wait_for(9)
+    topic.delete()
+    producer.wait_for("Kafka does not know the topic: readings wait")
+    known_no_longer = time.time()
+    time.sleep(2)  # this is what is tested: all that is measured meanwhile waits
+    topic.create()
+    back = time.time()
+    topic.wait_for_reading_since(back)
+    ended = producer.stop()
+    assert (ended["code"], ended["failed"], ended["unsent"]) == (0, 0, 0)
+    times = sorted(topic.times())
+    assert times[0] < known_no_longer + 0.2
+    assert max(gaps(times)) < 0.4, "readings are missing"
 
 
 def test_a_broker_that_comes_late_is_waited_for(stoppable_kafka: Kafka, start: Start) -> None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from tests.stack.project import Stack, eventually
 
 TOPIC = "sensor-suhu-gudang"
@@ -158,7 +158,13 @@ class Ledger:
             else:
                 self.acknowledged[number] = kafka.offset() or 0
 
-        self._producer.produce(TOPIC, message, key, on_delivery=delivered)
+        while True:
+            try:
+                self._producer.produce(TOPIC, message, key, on_delivery=delivered)
+                break
+            except KafkaException:
+                # A broker that has just started answers before it knows its topics.
+                self._producer.poll(0.1)
         self._producer.poll(0)
 
     @contextmanager

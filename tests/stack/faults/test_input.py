@@ -33,6 +33,9 @@ BAD: list[bytes | None] = [
 ]
 
 
+DICE = random.Random(2)
+
+
 def send_bad_at(fault: Any, rate: float, seconds: float, message: Callable[[int], bytes | None]) -> None:
     """Send bad messages, made of their numbers, at a rate for a while."""
     begun, sent = time.monotonic(), 0
@@ -47,17 +50,25 @@ def in_turn(number: int) -> bytes | None:
     return BAD[number % len(BAD)]
 
 
-@pytest.mark.short
-def test_bad_and_good_for_seconds(around: Callable[..., Any]) -> None:
-    with around("input: 200 bad and 200 good a second for 5 s", rate=200) as fault:
-        send_bad_at(fault, 200, 5, in_turn)
-        fault.is_over()
+def at_random(_: int) -> bytes:
+    """Return any bytes but an object: that could pass as a reading, which is not for the ledger of refusals."""
+    return DICE.choice(b"\x00\x01[(<~#").to_bytes() + DICE.randbytes(DICE.randrange(400))
 
 
-@pytest.mark.long
-def test_bad_and_good_for_a_minute(around: Callable[..., Any]) -> None:
-    with around("input: 1,000 bad and 1,000 good a second for a minute", rate=1000) as fault:
-        send_bad_at(fault, 1000, 60, in_turn)
+def in_turn_and_at_random(number: int) -> bytes | None:
+    return at_random(number) if number % 2 else in_turn(number // 2)
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds"),
+    [pytest.param(200, 5, marks=pytest.mark.short), pytest.param(1000, 60, marks=pytest.mark.long)],
+)
+def test_bad_and_good(around: Callable[..., Any], rate: float, seconds: int) -> None:
+    """Whatever is not understood must be in the refused topic."""
+    fault_is = f"input: {rate} good and {rate} random a second for {2 * seconds} s, {rate} bad in its first half"
+    with around(fault_is, rate=rate) as fault:
+        send_bad_at(fault, 2 * rate, seconds, in_turn_and_at_random)
+        send_bad_at(fault, rate, seconds, at_random)
         fault.is_over()
 
 
@@ -101,22 +112,6 @@ def test_duplicates_of_a_sender(around: Callable[..., Any]) -> None:
         fault.ledger.flush()
         eventually(lambda: len(fault.ledger.printed()) == 10, lambda: str(fault.ledger.printed()), 30)
         fault.remark = "each is a reading and gets its line"
-
-
-@pytest.mark.parametrize(
-    "seconds", [pytest.param(5, marks=pytest.mark.short), pytest.param(120, marks=pytest.mark.long)]
-)
-def test_bytes_at_random(around: Callable[..., Any], seconds: int) -> None:
-    """Whatever is not understood must be in the refused topic."""
-    dice = random.Random(2)
-
-    def never_an_object(_: int) -> bytes:
-        # An object could pass as a reading, which is not for the ledger of refusals.
-        return dice.choice(b"\x00\x01[(<~#").to_bytes() + dice.randbytes(dice.randrange(400))
-
-    with around(f"input: 500 random messages a second for {seconds} s") as fault:
-        send_bad_at(fault, 500, seconds, never_an_object)
-        fault.is_over()
 
 
 MILLION = 1_000_000

@@ -1,11 +1,12 @@
 """The broker and ZooKeeper go away and come back; the network between is cut or bad."""
 
-import itertools
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from tests.stack.faults.sensors import largest_gap, times_of
 from tests.stack.project import ROOT, Stack, eventually
 
 AWAY_SECONDS = 30
@@ -25,7 +26,6 @@ def test_broker_killed_and_started_at_once(around: Callable[..., Any], stack: St
     ("service", "how", "seconds"),
     [
         ("kafka", "stop", AWAY_SECONDS),
-        ("kafka", "pause", AWAY_SECONDS),
         ("zookeeper", "stop", CUT_SECONDS),
     ],
 )
@@ -49,27 +49,33 @@ def test_zookeeper_and_broker_restarted(around: Callable[..., Any], stack: Stack
         fault.is_over()
 
 
-def cut_off(stack: Stack, service: str, seconds: float) -> None:
-    """Take a service's container off the network for a while."""
+@contextlib.contextmanager
+def cut_off(stack: Stack, service: str) -> Iterator[None]:
+    """Take a service's container off the network while the block runs."""
     (container,) = stack.containers(service)
     network = f"{stack.project}_default"
     stack.docker("network", "disconnect", network, container["Id"])
-    time.sleep(seconds)  # this is the fault: nothing is waited for
+    yield
     stack.docker("network", "connect", "--alias", service, network, container["Id"])
 
 
-@pytest.mark.short
-def test_monitor_cut_off_for_seconds(around: Callable[..., Any], stack: Stack) -> None:
-    with around("network: monitor cut off for 5 s") as fault:
-        cut_off(stack, "spark-monitor", 5)
+@pytest.mark.parametrize(
+    "seconds", [pytest.param(5, marks=pytest.mark.short), pytest.param(CUT_SECONDS, marks=pytest.mark.long)]
+)
+def test_monitor_and_producer_cut_off(around: Callable[..., Any], stack: Stack, seconds: int) -> None:
+    """The producer's readings wait in it and come in full: no second is missing in what it measured."""
+    begun = time.time()
+    with around(f"network: monitor and a producer cut off for {seconds} s") as fault:
+        with cut_off(stack, "spark-monitor"), cut_off(stack, "producer-suhu"):
+            time.sleep(seconds)  # this is the fault: nothing is waited for
+        over = time.time()
         fault.is_over()
-
-
-@pytest.mark.long
-def test_monitor_cut_off(around: Callable[..., Any], stack: Stack) -> None:
-    with around(f"network: monitor cut off for {CUT_SECONDS} s") as fault:
-        cut_off(stack, "spark-monitor", CUT_SECONDS)
-        fault.is_over()
+    (container,) = stack.containers("producer-suhu")
+    sensor = container["Config"]["Hostname"]
+    eventually(lambda: any(at > over for at in times_of(stack, sensor, begun)), lambda: "nothing since it is back", 60)
+    times = [at for at in times_of(stack, sensor, begun) if at <= over + 1]
+    assert times[0] < begun + 3
+    assert largest_gap(times) < 1.5, "readings are missing"
 
 
 @pytest.mark.long
@@ -102,22 +108,3 @@ def test_packets_are_lost(around: Callable[..., Any], stack: Stack) -> None:
 def slowest_line(ledger: Any) -> float:
     """Return the seconds that the slowest reading took from being sent to its line."""
     return float(max(at - ledger.sent_at[number] for at, number in ledger.printed()))
-
-
-@pytest.mark.long
-def test_producer_cut_off(stack: Stack) -> None:
-    """Its readings wait in the producer and come in full: no second is missing in what it measured."""
-    begun = time.time()
-    (container,) = stack.containers("producer-suhu")
-    cut_off(stack, "producer-suhu", CUT_SECONDS)
-    over = time.time()
-    sensor = container["Config"]["Hostname"]
-
-    def measured() -> list[float]:
-        from_topic = stack.read("sensor-suhu-gudang", begun)
-        return sorted(r["timestamp"] for r in from_topic if r.get("sensor_id") == sensor and r["gudang_id"] == "G1")
-
-    eventually(lambda: any(at > over for at in measured()), lambda: "nothing since the network is back", 60)
-    times = [at for at in measured() if at <= over + 1]
-    assert times[0] < begun + 3
-    assert max(later - earlier for earlier, later in itertools.pairwise(times)) < 1.5, "readings are missing"

@@ -1,12 +1,14 @@
 """Producers come, go, are killed, and lose their broker for longer than they may wait."""
 
-import itertools
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.stack.faults.sensors import largest_gap, times_of
 from tests.stack.project import Stack, eventually
+
+PAUSE_SECONDS = 30
 
 KILL = """
 import os
@@ -15,16 +17,6 @@ for number in filter(str.isdigit, os.listdir("/proc")):
         if int(number) != os.getpid() and b"producer_suhu" in file.read():
             os.kill(int(number), 9)
 """
-
-
-def times_of(stack: Stack, sensor: str, since: float) -> list[float]:
-    """Return when a sensor measured in G1, as it stands in the topic."""
-    readings = stack.read("sensor-suhu-gudang", since)
-    return sorted(r["timestamp"] for r in readings if r.get("sensor_id") == sensor and r["gudang_id"] == "G1")
-
-
-def largest_gap(times: list[float]) -> float:
-    return max(later - earlier for earlier, later in itertools.pairwise(times))
 
 
 def test_a_killed_producer_comes_back(stack: Stack) -> None:
@@ -59,30 +51,34 @@ def test_scaled_up_and_down_under_load(around: Callable[..., Any], stack: Stack)
 
 
 @pytest.mark.long
-def test_the_broker_is_away_for_longer_than_a_reading_may_wait(stack: Stack) -> None:
-    """Each reading that could not be sent is counted and logged, with its content."""
+def test_the_broker_is_frozen_for_longer_than_a_reading_may_wait(around: Callable[..., Any], stack: Stack) -> None:
+    """Each reading that a producer could not send is counted and logged, with its content."""
     stack.set(SUHU_DELIVERY_TIMEOUT_SECONDS="5")
     try:
         stack.compose("up", "--detach", "--no-deps", "producer-suhu")
         eventually(lambda: stack.health_of("producer-suhu") == "healthy", lambda: str(stack.health()), 60)
-        begun = time.time()
-        stack.away("kafka", "pause", 15)
-        over = time.time()
+        with around(f"broker: frozen for {PAUSE_SECONDS} s, of which a producer may wait 5") as fault:
+            stack.away("kafka", "pause", PAUSE_SECONDS)
+            over = time.time()
+            fault.is_over()
 
         def failures() -> list[Any]:
-            return [e for e in stack.events(begun, "producer-suhu") if e["event"] == "reading not delivered"]
+            return [e for e in stack.events(fault.begun, "producer-suhu") if e["event"] == "reading not delivered"]
+
+        def times() -> list[float]:
+            return times_of(stack, sensor, fault.begun)
 
         sensor = stack.containers("producer-suhu")[0]["Config"]["Hostname"]
-        eventually(lambda: any(at > over for at in times_of(stack, sensor, begun)), lambda: "nothing sent since", 60)
+        eventually(lambda: any(at > over for at in times()), lambda: "nothing sent since", 60)
         stack.compose("stop", "producer-suhu")
-        (stopped,) = [e for e in stack.events(begun, "producer-suhu") if e["event"] == "stopped"]
+        (stopped,) = [e for e in stack.events(fault.begun, "producer-suhu") if e["event"] == "stopped"]
         assert stopped["failed"] == len(failures()) > 0
         assert stopped["unsent"] == 0
         # What was measured either arrived or was logged: no second is missing in both together.
         logged = [
             e["value"].split('"timestamp":')[1].split(",")[0].rstrip("}") for e in failures() if '"G1"' in e["value"]
         ]
-        assert largest_gap(sorted({*times_of(stack, sensor, begun), *map(float, logged)})) < 1.5
+        assert largest_gap(sorted({*times(), *map(float, logged)})) < 1.5
     finally:
         stack.set(SUHU_DELIVERY_TIMEOUT_SECONDS="3600")
         stack.compose("up", "--detach", "--no-deps", "producer-suhu")

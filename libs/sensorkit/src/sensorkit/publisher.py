@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from collections import deque
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -10,6 +11,7 @@ from tenacity import (
     Retrying,
     retry_if_exception_type,
     retry_if_result,
+    stop_after_delay,
     stop_when_event_set,
     wait_exponential,
     wait_none,
@@ -21,6 +23,11 @@ log = structlog.get_logger()
 
 LAST_TRY_SECONDS = 1
 """How long a stop waits for room in a full queue."""
+
+NOT_KNOWN = frozenset(
+    {KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART}  # noqa: SLF001
+)
+"""A broker that has just started answers before it knows its topics. The client takes that for final; it is not."""
 
 
 class Publisher:
@@ -42,6 +49,8 @@ class Publisher:
     ) -> None:
         self._topic = topic
         self._stop = stop
+        self._queue_messages = queue_messages
+        self._not_known: deque[tuple[bytes, bytes]] = deque()
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap_servers,
@@ -55,6 +64,8 @@ class Publisher:
                 "queue.buffering.max.kbytes": 16 * 1024,
                 "message.timeout.ms": int(delivery_timeout * 1000),
                 "reconnect.backoff.max.ms": 2000,
+                # The client would wait for an unknown topic in its first half minute only; `_keep` does so at any time.
+                "topic.metadata.propagation.max.ms": 0,
                 "socket.keepalive.enable": True,
                 "error_cb": ErrorLog(),
                 **CLIENT,
@@ -66,7 +77,7 @@ class Publisher:
     @property
     def unsent(self) -> int:
         """How many messages are neither acknowledged nor failed."""
-        return len(self._producer)
+        return len(self._producer) + len(self._not_known)
 
     def wait_for_topic(self) -> bool:
         """Wait until the broker answers and has the topic; False if stopped before."""
@@ -111,10 +122,23 @@ class Publisher:
     def serve(self, seconds: float) -> None:
         """Hand out delivery reports, waiting at most `seconds` for the first."""
         self._producer.poll(seconds)
+        self._send_not_known()
 
     def flush(self, seconds: float) -> int:
-        """Wait at most `seconds` for everything queued; return how many messages are still unsent."""
-        return int(self._producer.flush(seconds))
+        """Wait about `seconds` at most for everything queued; return how many messages are still unsent."""
+
+        def flush_a_little() -> int:
+            self._producer.flush(0.2)
+            self._send_not_known()
+            return self.unsent
+
+        waiting = Retrying(
+            retry=retry_if_result(lambda unsent: unsent > 0),
+            wait=wait_none(),
+            stop=stop_after_delay(seconds),
+            retry_error_callback=lambda _: self.unsent,
+        )
+        return int(waiting(flush_a_little))
 
     def _pause(self, seconds: float) -> None:
         # The client's errors must not pile up while nothing is published.
@@ -126,15 +150,41 @@ class Publisher:
         return found.error is None
 
     def _queue(self, key: bytes, value: bytes) -> None:
-        self._producer.produce(self._topic, key=key, value=value, on_delivery=self._on_delivery)
+        """Hand a message to the client, or keep it while the topic is not known. Raises BufferError without room."""
+        if len(self._not_known) >= self._queue_messages:
+            raise BufferError
+        if self._not_known or not self._produce(key, value):
+            self._keep(key, value)
         self._producer.poll(0)
+
+    def _produce(self, key: bytes, value: bytes) -> bool:
+        """Return False if the client does not know the topic. Raises BufferError without room."""
+        try:
+            self._producer.produce(self._topic, key=key, value=value, on_delivery=self._on_delivery)
+        except KafkaException as error:
+            if error.args[0].code() in NOT_KNOWN:
+                return False
+            raise
+        return True
+
+    def _keep(self, key: bytes, value: bytes) -> None:
+        if not self._not_known:
+            log.warning("Kafka does not know the topic: readings wait", topic=self._topic)
+        self._not_known.append((key, value))
+
+    def _send_not_known(self) -> None:
+        with contextlib.suppress(BufferError):
+            while self._not_known and self._produce(*self._not_known[0]):
+                self._not_known.popleft()
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
             self.acknowledged += 1
-            return
-        self.failed += 1
-        log.error("reading not delivered", cause=error.str(), topic=self._topic, value=_text(message.value()))
+        elif error.code() in NOT_KNOWN:
+            self._keep(message.key() or b"", message.value() or b"")
+        else:
+            self.failed += 1
+            log.error("reading not delivered", cause=error.str(), topic=self._topic, value=_text(message.value()))
 
     def _note_full_queue(self, attempt: RetryCallState) -> None:
         if attempt.attempt_number == 1:

@@ -100,6 +100,8 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
 
     stop.set()
     with contextlib.suppress(Py4JNetworkError):
+        # Tasks that are told to end report it as errors, twenty of them.
+        spark.sparkContext.setLogLevel("OFF")
         for query in supervised:
             query.end()
     reporter.finish()

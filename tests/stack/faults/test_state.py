@@ -1,4 +1,4 @@
-"""Checkpoints are cut off or deleted, and Kafka's retention overtakes a monitor that is off."""
+"""What is kept over a restart: all is killed at once, checkpoints are cut off or deleted, retention overtakes."""
 
 import time
 from collections.abc import Callable
@@ -22,6 +22,14 @@ def in_checkpoints(stack: Stack, script: str) -> str:
 
 def said(stack: Stack, since: float, text: str) -> list[dict[str, Any]]:
     return [event for event in stack.events(since) if text in event["event"]]
+
+
+@pytest.mark.long
+def test_all_containers_killed(around: Callable[..., Any], stack: Stack) -> None:
+    with around("everything: docker compose kill, then up") as fault:
+        stack.compose("kill")
+        stack.compose("up", "--detach")
+        fault.is_over()
 
 
 @pytest.mark.long

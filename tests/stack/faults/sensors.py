@@ -1,0 +1,16 @@
+"""What a simulated sensor measured, as it stands in its topic."""
+
+import itertools
+
+from tests.stack.project import Stack
+
+
+def times_of(stack: Stack, sensor: str, since: float) -> list[float]:
+    """Return when a sensor measured in G1 since an epoch second, as epoch seconds."""
+    readings = stack.read("sensor-suhu-gudang", since)
+    return sorted(r["timestamp"] for r in readings if r.get("sensor_id") == sensor and r["gudang_id"] == "G1")
+
+
+def largest_gap(times: list[float]) -> float:
+    """Return the longest time between two neighbours, in seconds."""
+    return max(later - earlier for earlier, later in itertools.pairwise(times))
