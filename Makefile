@@ -46,7 +46,7 @@ test-rules: $(VENV)/ready ## Run the rules' own tests, or those beside RULES_FIL
 	@python -m spark_monitor test-rules $(RULES_FILE)
 
 .PHONY: test
-test: lint test-unit test-spark test-integration test-stack ## All tests and checks; sets up what it needs
+test: lint test-unit test-spark test-integration test-stack test-faults ## All tests and checks; sets up what it needs
 
 .PHONY: test-unit
 test-unit: $(VENV)/ready ## Pure code, seconds
@@ -69,7 +69,7 @@ test-faults: $(VENV)/ready ## The faults that take seconds, minutes; needs Docke
 	pytest -v tests/stack/faults -m "not long and not soak"
 
 .PHONY: faults
-faults: $(VENV)/ready ## Break the stack in every known way and count what is lost, half an hour; needs Docker
+faults: $(VENV)/ready ## Break the stack in every known way and count what is lost, 25 minutes; needs Docker
 	COMPOSE_FILE=compose.yaml:tests/stack/faults/whole-log.yaml CHECKPOINT_MINUTES=1 pytest -v tests/stack/faults -m "not soak and not short" --durations 40 --timeout 900
 
 .PHONY: soak

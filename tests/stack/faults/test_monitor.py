@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 from tests.stack.faults.conftest import Fault
 from tests.stack.project import Stack, eventually
 
@@ -100,11 +101,15 @@ def test_out_of_memory(around: Callable[..., Any], stack: Stack) -> None:
 def test_a_query_that_cannot_write(around: Callable[..., Any], stack: Stack) -> None:
     """The refused topic takes no messages: the alerts' query dies of it, again and again, until that is mended."""
 
+    admin = AdminClient({"bootstrap.servers": stack.bootstrap})
+
     def allow(size: int) -> None:
-        stack.compose(
-            "exec", "-T", "kafka", "kafka-configs", "--bootstrap-server", "kafka:9092", "--alter", "--entity-type",
-            "topics", "--entity-name", "monitor-ditolak", "--add-config", f"max.message.bytes={size}",
-        )  # fmt: skip
+        topic = ConfigResource(ConfigResource.Type.TOPIC, "monitor-ditolak")
+        topic.add_incremental_config(
+            ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
+        )
+        for altered in admin.incremental_alter_configs([topic]).values():
+            altered.result(30)
 
     with around("monitor: a query dies again and again") as fault:
         allow(20)

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from confluent_kafka import KafkaException
-from py4j.protocol import Py4JNetworkError  # type: ignore[import-untyped]
 
 from sensorkit import log, settings, shutdown
 from spark_monitor import queries, refused, rule_tests, rules_file
@@ -25,7 +24,7 @@ from spark_monitor.settings import MonitorSettings
 from spark_monitor.slots import needed
 from spark_monitor.supervisor import SupervisedQuery
 from spark_monitor.topics import Topics
-from spark_monitor.watch import Watch
+from spark_monitor.watch import JAVA_HAS_ENDED, Watch
 
 events = structlog.get_logger()
 
@@ -99,14 +98,14 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         events.error("giving up", cause=reason)
 
     stop.set()
-    with contextlib.suppress(Py4JNetworkError):
+    with contextlib.suppress(*JAVA_HAS_ENDED):
         # Tasks that are told to end report it as errors, twenty of them.
         spark.sparkContext.setLogLevel("OFF")
         for query in supervised:
             query.end()
     reporter.finish()
     reporter.join(REPORTER_FINISH_SECONDS)
-    with contextlib.suppress(Py4JNetworkError):
+    with contextlib.suppress(*JAVA_HAS_ENDED):
         spark.stop()
     events.info("stopped")
     return 0 if reason is None else 1

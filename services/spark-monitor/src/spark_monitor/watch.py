@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import structlog
 from confluent_kafka import KafkaException
-from py4j.protocol import Py4JNetworkError  # type: ignore[import-untyped]
+from py4j.protocol import Py4JError, Py4JJavaError  # type: ignore[import-untyped]
 
 from sensorkit import heartbeat
 from spark_monitor.display import MAX_ENTITIES, Display
@@ -21,6 +21,9 @@ events = structlog.get_logger()
 TOPICS_SECONDS = 10
 FIGURES_SECONDS = 60
 REPORTER_MAY_LAG_SECONDS = 15
+
+JAVA_HAS_ENDED = (Py4JError, ConnectionError)
+"""What a call to Spark raises then, depending on how far it had come. (`Py4JJavaError` is Java's own answer.)"""
 
 
 @dataclass
@@ -45,7 +48,9 @@ class Watch:
         """Look once; return why the process can't go on, or None."""
         try:
             return self._look()
-        except Py4JNetworkError:
+        except Py4JJavaError:
+            raise
+        except JAVA_HAS_ENDED:
             return "Spark's Java machine has ended: out of memory, or killed"
 
     def _look(self) -> str | None:
