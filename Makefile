@@ -76,6 +76,18 @@ faults: $(VENV)/ready ## Break the stack in every known way and count what is lo
 soak: $(VENV)/ready ## Half an hour at 2,000 readings a second: does anything grow? Needs Docker
 	COMPOSE_FILE=compose.yaml:tests/stack/faults/whole-log.yaml CHECKPOINT_MINUTES=1 pytest -v tests/stack/faults -m soak --timeout 3600
 
+BENCH := $(VENV)-bench
+
+$(BENCH)/%/ready: bench/requirements/%.txt
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/pip install --quiet --require-hashes -r $<
+	@touch $@
+
+.PHONY: bench
+bench: $(VENV)/ready $(BENCH)/quix/ready $(BENCH)/bytewax/ready $(BENCH)/plot/ready ## Speed beside others, an hour; QUICK=1 takes 8 minutes
+	python -m bench $(if $(QUICK),quick,full)
+	$(BENCH)/plot/bin/python bench/plot.py bench/out/results.json $(if $(QUICK),bench/out,docs)/bench.png
+
 .PHONY: lint
 lint: $(VENV)/ready ## Ruff and mypy
 	ruff check .
@@ -93,5 +105,5 @@ lock: $(VENV)/ready ## Pin all dependencies anew; UPGRADE=1 takes newer versions
 
 .PHONY: clean
 clean: ## Remove what `make run` and the tests left: state, jars, environment
-	rm -rf .local $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .local $(VENV) $(VENV)-bench bench/out .hypothesis .pytest_cache .mypy_cache .ruff_cache
 	find . -name '*.egg-info' -prune -exec rm -rf {} +

@@ -132,6 +132,20 @@ class Ledger:
             }
         )
 
+        consumer = self._consumer()
+        self._results_from = self._ends(consumer)
+        consumer.close()
+
+    def _consumer(self) -> Consumer:
+        return Consumer({"bootstrap.servers": self.stack.bootstrap, "group.id": "ledger", "enable.auto.commit": False})
+
+    @staticmethod
+    def _ends(consumer: Consumer) -> list[TopicPartition]:
+        return [
+            TopicPartition(topic, 0, consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=30)[1])
+            for topic in ("monitor-peringatan", "monitor-ditolak")
+        ]
+
     def send(self, count: int = 1, **changed: Any) -> None:
         """Send the next readings; `changed` replaces fields of the message."""
         for _ in range(count):
@@ -257,28 +271,27 @@ class Ledger:
         return row
 
     def _results(self, expect_gone: int) -> tuple[dict[str, int], set[str]]:
-        """Read the monitor's topics until every acknowledged reading is there, or for RESULT_SECONDS.
+        """Read the monitor's topics, from where they ended at first, until all is there, or for RESULT_SECONDS.
 
         Returns the reading's number by alert_id, and the origins of the refused messages.
         """
         alerts: dict[str, int] = {}
         refusals: set[str] = set()
         self.results = 0
-        consumer = Consumer(
-            {"bootstrap.servers": self.stack.bootstrap, "group.id": "ledger", "enable.auto.commit": False}
-        )
-        places = [TopicPartition(topic, 0, 0) for topic in ("monitor-peringatan", "monitor-ditolak")]
-        consumer.assign(places)
+        reached = {place.topic: place.offset for place in self._results_from}
+        consumer = self._consumer()
+        consumer.assign(self._results_from)
         deadline = time.monotonic() + RESULT_SECONDS
         is_complete = False
         try:
             while time.monotonic() < deadline:
                 # Complete before this look at the end: then repetitions, which come right behind, are counted too.
-                ends = {place.topic: consumer.get_watermark_offsets(place, timeout=30)[1] for place in places}
-                while any(max(each.offset, 0) < ends[each.topic] for each in consumer.position(places)):
+                ends = {place.topic: place.offset for place in self._ends(consumer)}
+                while any(reached[topic] < end for topic, end in ends.items()):
                     for message in consumer.consume(5000, 1):
                         if message.error() is None:
                             self._take(message, alerts, refusals)
+                            reached[str(message.topic())] = (message.offset() or 0) + 1
                 if is_complete:
                     break
                 missing = len(self.acknowledged.keys() - set(alerts.values())) + len(self.must_be_refused - refusals)

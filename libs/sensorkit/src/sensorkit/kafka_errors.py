@@ -9,8 +9,15 @@ log = structlog.get_logger()
 
 SAME_ERROR_SECONDS = 30
 
-CLIENT = {"log_level": 0}
-"""For every client's configuration: its own lines on stderr would stand between ours; the callback gets the errors."""
+CLIENT = {
+    # The client's own lines on stderr would stand between ours; the callback gets the errors.
+    "log_level": 0,
+    # After the network was away, a connection may be dead without knowing it, for instance because the address is
+    # another. A request on it waits this long, which would be a minute by default.
+    "socket.timeout.ms": 10_000,
+    "socket.keepalive.enable": True,
+}
+"""For every client's configuration."""
 
 
 class ErrorLog:

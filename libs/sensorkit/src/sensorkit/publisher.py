@@ -66,7 +66,8 @@ class Publisher:
                 "reconnect.backoff.max.ms": 2000,
                 # The client would wait for an unknown topic in its first half minute only; `_keep` does so at any time.
                 "topic.metadata.propagation.max.ms": 0,
-                "socket.keepalive.enable": True,
+                # As long as a connection may be dead (see CLIENT); the default is half a minute.
+                "request.timeout.ms": 10_000,
                 "error_cb": ErrorLog(),
                 **CLIENT,
             }

@@ -1,0 +1,149 @@
+"""Runs the contenders in turns and shows what was measured: a table, bench/out/results.json, a picture."""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.contender import CONTENDERS, Contender
+from bench.measure import NotEqual, Plan, Run, median_of, percentiles, run
+from local_stack import jars
+from local_stack.kafka import local_kafka
+from local_stack.layout import ROOT, Site
+from local_stack.processes import running
+
+OUT = ROOT / "bench" / "out"
+PLANS = {
+    "full": Plan(rounds=3, rates=(6, 300, 3000), warm_up=20, measured=60, idle=30, backlog=1_000_000),
+    "quick": Plan(rounds=1, rates=(300,), warm_up=10, measured=15, idle=8, backlog=60_000),
+    "smoke": Plan(rounds=1, rates=(20,), warm_up=2, measured=3, idle=1, backlog=500),
+}
+RATE = 300
+"""The rate at which the ratios are taken, where the plan has it."""
+
+
+def main() -> None:
+    """Measure, and say what came out; exit with 1 if a contender's results were not equal to the others'."""
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("plan", choices=PLANS, nargs="?", default="full")
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=[each.name for each in CONTENDERS])
+    parser.add_argument("--out", type=Path, default=OUT, metavar="FOLDER")
+    arguments = parser.parse_args()
+    plan = PLANS[arguments.plan]
+    contenders = [each for each in CONTENDERS if arguments.only is None or each.name in arguments.only]
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    runs, faults = measure(contenders, plan)
+    results = summarise(contenders, runs, plan, arguments.out) | {"plan": arguments.plan, "not_counted": faults}
+    (arguments.out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    print(table(contenders, results, plan))
+    for name, reason in faults.items():
+        print(f"{name} does not count: {reason}", file=sys.stderr)
+    sys.exit(1 if faults else 0)
+
+
+def measure(contenders: list[Contender], plan: Plan) -> tuple[dict[str, list[Run]], dict[str, str]]:
+    """Return each contender's rounds, and why some of them do not count."""
+    runs: dict[str, list[Run]] = {each.name: [] for each in contenders}
+    faults: dict[str, str] = {}
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        site = Site(state=Path(folder, "kafka"), kafka_port=29192, zookeeper_port=22281)
+        with running(site.logs) as processes:
+            connector = jars.fetch(jars.SPARK_POM, site.jars, processes)
+        with local_kafka(site) as broker:
+            for number in range(plan.rounds):
+                for each in contenders:
+                    begun = time.monotonic()
+                    print(f"round {number + 1} of {plan.rounds}: {each.title} … ", end="", flush=True)
+                    try:
+                        runs[each.name].append(run(each, broker.bootstrap, connector, Path(folder, each.name), plan))
+                        print(f"{time.monotonic() - begun:.0f} s", flush=True)
+                    except (NotEqual, TimeoutError) as error:
+                        faults[each.name] = str(error)
+                        print(f"does not count: {error}", flush=True)
+    return runs, faults
+
+
+def summarise(contenders: list[Contender], runs: dict[str, list[Run]], plan: Plan, out: Path) -> dict[str, Any]:
+    """Return the medians over the rounds and the ratios between contenders; the samples go to files in `out`."""
+    found: dict[str, Any] = {}
+    samples: list[str] = []
+    for each in contenders:
+        rounds = runs[each.name]
+        if len(rounds) < plan.rounds:
+            continue
+        found[each.name] = {
+            "title": each.title,
+            "start_seconds": statistics.median(one.start for one in rounds),
+            "idle_cores": statistics.median(one.idle_cores for one in rounds),
+            "memory_mib": statistics.median(one.memory for one in rounds),
+            "drained_per_second": statistics.median(one.drained for one in rounds),
+            "cores": {rate: statistics.median(one.cores[rate] for one in rounds) for rate in plan.rates},
+            "alerts_ms": {rate: median_of([percentiles(one.alerts[rate]) for one in rounds]) for rate in plan.rates},
+            "statuses_ms": {
+                rate: median_of([percentiles(one.statuses[rate]) for one in rounds]) for rate in plan.rates
+            },
+        }
+        file = out / f"samples-{each.name}.json"
+        file.write_text(json.dumps([{"alerts": one.alerts, "statuses": one.statuses} for one in rounds]))
+        samples.append(file.name)
+    return ratios(found, plan) | {"contenders": found, "samples": samples, "machine": machine()}
+
+
+def ratios(found: dict[str, Any], plan: Plan) -> dict[str, float]:
+    """Return this monitor's figures and how they compare, as far as both sides were measured."""
+    rate = RATE if RATE in plan.rates else plan.rates[0]
+    if "ours" not in found:
+        return {}
+    ours = found["ours"]
+    result = {
+        "alert_p50_ms": ours["alerts_ms"][rate]["p50"],
+        "alert_p99_ms": ours["alerts_ms"][rate]["p99"],
+        "status_p50_ms": ours["statuses_ms"][rate]["p50"],
+        "idle_cores": ours["idle_cores"],
+    }
+    if "bare" in found:
+        result["alert_p50_vs_limit"] = result["alert_p50_ms"] / found["bare"]["alerts_ms"][rate]["p50"]
+    if "tutorial" in found:
+        result["seed_design_p50_vs_ours"] = found["tutorial"]["alerts_ms"][rate]["p50"] / result["alert_p50_ms"]
+    if "quix" in found:
+        result["drain_vs_quix"] = ours["drained_per_second"] / found["quix"]["drained_per_second"]
+    return result
+
+
+def machine() -> dict[str, Any]:
+    """Return what it ran on."""
+    return {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()}
+
+
+def table(contenders: list[Contender], results: dict[str, Any], plan: Plan) -> str:
+    """Return the figures as Markdown."""
+    columns = ["", "start, s", "idle, cores", "memory, MiB", "backlog, /s"]
+    for rate in plan.rates:
+        columns += [f"alerts at {rate}/s: p50 / p95 / p99 / max, ms", f"statuses at {rate}/s, ms", f"cores at {rate}/s"]
+    lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
+    for each in contenders:
+        figures = results["contenders"].get(each.name)
+        if figures is None:
+            continue
+        cells = [
+            each.title, f"{figures['start_seconds']:.1f}", f"{figures['idle_cores']:.2f}",
+            f"{figures['memory_mib']:.0f}", f"{figures['drained_per_second']:,.0f}",
+        ]  # fmt: skip
+        for rate in plan.rates:
+            cells += [
+                " / ".join(f"{ms:.1f}" for ms in figures[kind][rate].values()) for kind in ("alerts_ms", "statuses_ms")
+            ]
+            cells.append(f"{figures['cores'][rate]:.2f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    shown = [f"{name} = {value:.2f}" for name, value in results.items() if isinstance(value, float)]
+    return "\n".join([*lines, "", *shown])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Fresh topics for each run, on one broker."""
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from bench.readings import TOPICS
+
+INPUTS = {topic: {"message.timestamp.type": "LogAppendTime"} for topic in (*TOPICS.values(), "sensor-suhu")}
+OUTPUTS: dict[str, dict[str, str]] = {
+    topic: {} for topic in ("bench-alerts", "bench-statuses", "monitor-peringatan", "monitor-status")
+}
+REFUSED = {"monitor-ditolak": {"max.message.bytes": "2097152"}}
+SECONDS = 30
+
+
+def renew_topics(bootstrap: str) -> None:
+    """Delete every topic of the bench and make it again: no contender sees what another one read or wrote."""
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    topics = INPUTS | OUTPUTS | REFUSED
+    known = admin.list_topics(timeout=SECONDS).topics
+    if there := [topic for topic in topics if topic in known]:
+        for deleted in admin.delete_topics(there).values():
+            deleted.result(SECONDS)
+    for topic, config in topics.items():
+        _create(admin, topic, config)
+
+
+# The broker deletes in the background.
+@retry(
+    retry=retry_if_exception_type(KafkaException), wait=wait_fixed(0.2), stop=stop_after_delay(SECONDS), reraise=True
+)
+def _create(admin: AdminClient, topic: str, config: dict[str, str]) -> None:
+    admin.create_topics([NewTopic(topic, 1, 1, config=config)])[topic].result(SECONDS)

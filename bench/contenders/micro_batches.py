@@ -1,0 +1,45 @@
+"""Ours on default micro-batches: the monitor's own DataFrame functions, another trigger, no reporter."""
+
+import os
+from pathlib import Path
+
+from pyspark.sql import DataFrame
+
+from spark_monitor import queries, rules_file
+from spark_monitor.settings import MonitorSettings
+from spark_monitor.slots import STATE_PARTITIONS
+
+TASKS = 2 + STATE_PARTITIONS
+
+
+def main() -> None:
+    config = MonitorSettings()
+    rules = rules_file.load(config.rules_file)
+    spark = queries.open_session(config, TASKS)
+    spark.sparkContext.setLogLevel("ERROR")
+
+    def messages(topics: tuple[str, ...]) -> DataFrame:
+        return (
+            spark.readStream.format("kafka")
+            .option("kafka.bootstrap.servers", config.kafka_bootstrap_servers)
+            .option("subscribe", ",".join(topics))
+            .option("startingOffsets", config.starting_offsets)
+            .load()
+        )
+
+    transforms = {queries.ALERTS_QUERY: queries.alerts_and_refusals, queries.STATUS_QUERY: queries.statuses}
+    for name, topics in queries.read_by(rules).items():
+        (
+            transforms[name](messages(topics), rules)
+            .writeStream.queryName(name)
+            .format("kafka")
+            .option("kafka.bootstrap.servers", config.kafka_bootstrap_servers)
+            .option("checkpointLocation", str(Path(os.environ["STATE_DIR"], name)))
+            .outputMode("update")
+            .start()
+        )
+    spark.streams.awaitAnyTermination()
+
+
+if __name__ == "__main__":
+    main()

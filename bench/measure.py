@@ -1,0 +1,182 @@
+"""One run of one contender: start, latency at each rate, cost at rest, and in a run of its own the backlog."""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
+
+from bench.broker import renew_topics
+from bench.contender import Contender, Running
+from bench.readings import Series
+from bench.results import Reader
+from local_stack.layout import ROOT
+
+START_SECONDS = 120
+RESULT_SECONDS = 60
+QUIET_SECONDS = 3
+POLL_SECONDS = 0.05
+PROBE_RATE = 4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how much. Times in seconds, rates in readings a second."""
+
+    rounds: int
+    rates: Sequence[int]
+    warm_up: float
+    measured: float
+    idle: float
+    backlog: int
+
+
+@dataclass
+class Run:
+    """What was measured in one round. Latencies in seconds by rate."""
+
+    start: float = 0
+    alerts: dict[int, list[float]] = field(default_factory=dict)
+    statuses: dict[int, list[float]] = field(default_factory=dict)
+    cores: dict[int, float] = field(default_factory=dict)
+    idle_cores: float = 0
+    memory: float = 0
+    drained: float = 0
+
+
+class NotEqual(Exception):  # noqa: N818 - it is a result, not a mistake of ours
+    """A contender's results are not those that the readings must give: its times don't count."""
+
+
+def run(contender: Contender, bootstrap: str, jars: Path, folder: Path, plan: Plan) -> Run:
+    """Measure a contender once. Raises NotEqual, and TimeoutError if it does not start."""
+    measured = Run()
+    renew_topics(bootstrap)
+    reader = Reader(bootstrap, contender.alerts, contender.statuses)
+    reader.start()
+    begun = time.monotonic()
+    try:
+        with Running(contender, bootstrap, jars, folder / "state", "latest") as running:
+            measured.start = _started(running, reader, bootstrap, begun)
+            for rate in plan.rates:
+                _at_rate(running, reader, bootstrap, rate, plan=plan, measured=measured)
+            used, since = running.cpu_seconds(), time.monotonic()
+            time.sleep(plan.idle)  # this is what is measured
+            measured.idle_cores = (running.cpu_seconds() - used) / (time.monotonic() - since)
+            measured.memory = running.memory()
+    finally:
+        reader.end()
+    measured.drained = _drain(contender, bootstrap, jars, folder, plan.backlog)
+    return measured
+
+
+def _started(running: Running, reader: Reader, bootstrap: str, begun: float) -> float:
+    """Send readings until the first alert and the first status come; return how long the alert took."""
+    name = f"probe{time.monotonic_ns()}"
+    reader.follow(name)
+    alerted = 0.0
+    with _sending(bootstrap, Series(name, PROBE_RATE), START_SECONDS * PROBE_RATE) as sender:
+        while not (reader.results().alerts and reader.results().statuses):
+            if reader.results().alerts and not alerted:
+                alerted = time.monotonic() - begun
+            if log := running.ended():
+                raise TimeoutError(f"it ended: {log}")
+            if time.monotonic() - begun > START_SECONDS:
+                raise TimeoutError(f"no results within {START_SECONDS} s; see {running.log}")
+            time.sleep(0.02)  # the pause of a poll that has a deadline
+        sender.terminate()
+    return alerted or time.monotonic() - begun
+
+
+def _at_rate(running: Running, reader: Reader, bootstrap: str, rate: int, *, plan: Plan, measured: Run) -> None:
+    """Send readings at a rate, check the results, and note how long they took."""
+    series = Series(f"r{rate}x{time.monotonic_ns()}", rate)
+    count = int((plan.warm_up + plan.measured) * rate)
+    reader.follow(series.name)
+    with _sending(bootstrap, series, count) as sender:
+        time.sleep(plan.warm_up)  # what is measured comes after it
+        reader.clear_times()
+        used, since = running.cpu_seconds(), time.monotonic()
+        sender.wait()
+        measured.cores[rate] = (running.cpu_seconds() - used) / (time.monotonic() - since)
+    alerts, statuses = series.alerts(count), series.statuses(count)
+    found = reader.results()
+    _wait(lambda: found.alerts >= alerts and found.statuses >= statuses)
+    if found.alerts != alerts or found.statuses != statuses:
+        raise NotEqual(
+            f"{rate}/s: alerts {len(found.alerts)} of {len(alerts)}, {len(found.alerts - alerts)} wrong; "
+            f"statuses {len(found.statuses)} of {len(statuses)}, {len(found.statuses - statuses)} wrong"
+        )
+    measured.alerts[rate], measured.statuses[rate] = list(found.alert_seconds), list(found.status_seconds)
+
+
+def _drain(contender: Contender, bootstrap: str, jars: Path, folder: Path, count: int) -> float:
+    """Return how many readings a second of a backlog were worked off, from the first result to the last.
+
+    While it lasts only the ends of the topics are asked for: a client that reads them all would take a core.
+    """
+    renew_topics(bootstrap)
+    series = Series("backlog", 3000)
+    with _sending(bootstrap, series, count, "--backlog") as sender:
+        sender.wait()
+    expected = series.alerts(count)
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "bench-drain", "log_level": 0})
+    places = [TopicPartition(contender.alerts, 0, 0), TopicPartition(contender.statuses, 0, 0)]
+
+    def written() -> list[int]:
+        return [consumer.get_watermark_offsets(place, timeout=10)[1] for place in places]
+
+    try:
+        with Running(contender, bootstrap, jars, folder / "state", "earliest") as running:
+            begun = time.monotonic()
+            first = last = 0.0
+            before = [0, 0]
+            while not first or time.monotonic() - last < QUIET_SECONDS or before[0] < len(expected):
+                now = written()
+                if now != before:
+                    first, last, before = first or time.monotonic(), time.monotonic(), now
+                if log := running.ended():
+                    raise TimeoutError(f"it ended: {log}")
+                if time.monotonic() - max(begun, last) > START_SECONDS:
+                    raise TimeoutError(f"backlog: {before[0]} of {len(expected)} alerts")
+                time.sleep(POLL_SECONDS)  # the pause of a poll that has a deadline
+        reader = Reader(bootstrap, contender.alerts, contender.statuses, from_the_start=True)
+        reader.follow(series.name)
+        reader.start()
+        found = reader.results()
+        _wait(lambda: found.alerts >= expected)
+        reader.end()
+        if found.alerts != expected:
+            raise NotEqual(f"backlog: alerts {len(found.alerts)} of {len(expected)}")
+    finally:
+        consumer.close()
+    return count / max(last - first, POLL_SECONDS)
+
+
+def _sending(bootstrap: str, series: Series, count: int, *options: str) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "bench.send", bootstrap, series.name, str(series.rate), str(count), *options]
+    return subprocess.Popen(command, cwd=ROOT)
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + RESULT_SECONDS
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.2)  # the pause of a poll that has a deadline
+
+
+def percentiles(seconds: list[float]) -> dict[str, float]:
+    """Return p50, p95, p99 and the highest of latencies, in ms."""
+    cuts = statistics.quantiles(seconds, n=100, method="inclusive")
+    return {
+        "p50": cuts[49] * 1000, "p95": cuts[94] * 1000, "p99": cuts[98] * 1000, "max": max(seconds) * 1000,
+    }  # fmt: skip
+
+
+def median_of(rounds: Sequence[dict[str, float]]) -> dict[str, Any]:
+    """Return each figure's median over the rounds."""
+    return {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
