@@ -1,10 +1,11 @@
-"""Disks are full, and one is gone."""
+"""Disks are full, and what was on them is gone. A stack of its own, before the one that the other faults share."""
 
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from tests.stack.faults.checkpoints import in_checkpoints
 from tests.stack.project import Stack, eventually
 
 
@@ -56,6 +57,19 @@ def test_the_checkpoints_disk_is_full(around: Callable[..., Any], small: Stack) 
         on_disks(small, "rm /monitor/ballast")
         fault.is_over()
         fault.remark = troubles()[0]["event"]
+
+
+@pytest.mark.long
+def test_deleted(around: Callable[..., Any], small: Stack) -> None:
+    """On this stack, because all that Kafka has is judged again, and here that is little."""
+    with around("checkpoint: deleted", on=small) as fault:
+        small.compose("stop", "spark-monitor")
+        in_checkpoints(small, "rm -r *")
+        small.compose("start", "spark-monitor")
+        fault.is_over()
+        fault.remark = "all readings in Kafka are judged again, no line twice"
+    lines = [number for _, number in fault.ledger.printed()]
+    assert len(lines) == len(set(lines))
 
 
 @pytest.mark.long

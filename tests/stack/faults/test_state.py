@@ -1,4 +1,4 @@
-"""What is kept over a restart: all is killed at once, checkpoints are cut off or deleted, retention overtakes."""
+"""What is kept over a restart: all is killed at once, checkpoints are cut off, retention overtakes."""
 
 import time
 from collections.abc import Callable
@@ -7,17 +7,9 @@ from typing import Any
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
+from tests.stack.faults.checkpoints import in_checkpoints
 from tests.stack.faults.ledger import TOPIC
 from tests.stack.project import Stack, eventually
-
-CHECKPOINTS = "/var/lib/spark-monitor/checkpoints"
-
-
-def in_checkpoints(stack: Stack, script: str) -> str:
-    """Run a shell script where the checkpoints are."""
-    return stack.compose(
-        "run", "--rm", "--no-deps", "-T", "--entrypoint", "sh", "spark-monitor", "-ec", f"cd {CHECKPOINTS}; {script}"
-    )
 
 
 def said(stack: Stack, since: float, text: str) -> list[dict[str, Any]]:
@@ -51,18 +43,6 @@ def test_cut_off_files(around: Callable[..., Any], stack: Stack) -> None:
         fault.is_over()
         assert len(said(stack, fault.begun, "is damaged: starting anew")) == 2
         fault.remark = "said, and started anew where they last stood"
-
-
-@pytest.mark.long
-def test_deleted(around: Callable[..., Any], stack: Stack) -> None:
-    with around("checkpoint: deleted") as fault:
-        stack.compose("stop", "spark-monitor")
-        in_checkpoints(stack, "rm -r *")
-        stack.compose("start", "spark-monitor")
-        fault.is_over()
-        fault.remark = "all readings in Kafka are judged again, no line twice"
-    lines = [number for _, number in fault.ledger.printed()]
-    assert len(lines) == len(set(lines))
 
 
 @pytest.mark.long
