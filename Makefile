@@ -84,7 +84,7 @@ $(BENCH)/%/ready: bench/requirements/%.txt
 	@touch $@
 
 .PHONY: bench
-bench: $(VENV)/ready $(BENCH)/quix/ready $(BENCH)/bytewax/ready $(BENCH)/plot/ready ## Speed beside others, an hour; QUICK=1 takes 8 minutes
+bench: $(VENV)/ready $(patsubst %,$(BENCH)/%/ready,quix flink bytewax plot) ## Speed beside others, an hour; QUICK=1 takes 8 minutes
 	python -m bench $(if $(QUICK),quick,full)
 	$(BENCH)/plot/bin/python bench/plot.py bench/out/results.json $(if $(QUICK),bench/out,docs)/bench.png
 

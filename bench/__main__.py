@@ -54,14 +54,16 @@ def measure(contenders: list[Contender], plan: Plan) -> tuple[dict[str, list[Run
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         site = Site(state=Path(folder, "kafka"), kafka_port=29192, zookeeper_port=22281)
         with running(site.logs) as processes:
-            connector = jars.fetch(jars.SPARK_POM, site.jars, processes)
+            fetched = {pom: jars.fetch(pom, site.jars, processes) for pom in {each.pom for each in contenders}}
         with local_kafka(site) as broker:
             for number in range(plan.rounds):
                 for each in contenders:
                     begun = time.monotonic()
                     print(f"round {number + 1} of {plan.rounds}: {each.title} … ", end="", flush=True)
                     try:
-                        runs[each.name].append(run(each, broker.bootstrap, connector, Path(folder, each.name), plan))
+                        runs[each.name].append(
+                            run(each, broker.bootstrap, fetched[each.pom], Path(folder, each.name), plan)
+                        )
                         print(f"{time.monotonic() - begun:.0f} s", flush=True)
                     except (NotEqual, TimeoutError) as error:
                         faults[each.name] = str(error)

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import uuid
@@ -13,17 +12,22 @@ from typing import Self
 
 import psutil
 
+from local_stack.jars import SPARK_POM
 from local_stack.layout import ROOT
 
 STOP_SECONDS = 20
 PROGRAMS = ROOT / "bench" / "contenders"
+FLINK_POM = ROOT / "bench" / "flink" / "pom.xml"
 ENVIRONMENTS = ROOT / ".venv-bench"
 """A virtual environment for each library that can't share the repository's."""
 
 
 @dataclass(frozen=True)
 class Contender:
-    """What is run. `alerts` and `statuses` are the topics it writes; `environment` is None for the repository's."""
+    """What is run. `alerts` and `statuses` are the topics it writes; `environment` is None for the repository's.
+
+    `pom` names the jars that it needs.
+    """
 
     name: str
     title: str
@@ -31,6 +35,7 @@ class Contender:
     environment: str | None = None
     alerts: str = "bench-alerts"
     statuses: str = "bench-statuses"
+    pom: Path = SPARK_POM
 
     @property
     def python(self) -> Path:
@@ -52,6 +57,7 @@ CONTENDERS = (
     Contender("micro", "ours on micro-batches", program("micro_batches"), None, *MONITORS),
     Contender("tutorial", "usual tutorial (2 s trigger)", program("tutorial")),
     Contender("quix", "Quix Streams", program("quix"), environment="quix"),
+    Contender("flink", "Apache Flink (PyFlink)", program("flink"), environment="flink", pom=FLINK_POM),
     Contender("bytewax", "Bytewax", program("bytewax_flow"), environment="bytewax"),
 )
 
@@ -71,6 +77,7 @@ class Running:
             "CONSUMER_GROUP": f"bench-{uuid.uuid4().hex}",
             "STATE_DIR": str(state),
             "CHECKPOINT_DIR": str(state / "checkpoints"),
+            "JARS_DIR": str(jars),
             "SPARK_JARS_DIR": str(jars),
             "RULES_FILE": str(ROOT / "services/spark-monitor/rules.yaml"),
             "HEARTBEAT_FILE": str(state / "heartbeat"),
@@ -89,7 +96,7 @@ class Running:
     def __exit__(self, *_unused: object) -> None:
         """End all its processes, in order if they can."""
         processes = self._all()
-        self._process.send_signal(signal.SIGTERM)
+        self._process.terminate()
         _ended, left = psutil.wait_procs(processes, timeout=STOP_SECONDS)
         for each in left:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -100,7 +107,7 @@ class Running:
         """Return the end of its log if it is no longer there, else None."""
         if self._process.poll() is None:
             return None
-        return self.log.read_text("utf-8", "replace")[-1500:]
+        return self.log.read_text("utf-8", "replace")[-6000:]
 
     def cpu_seconds(self) -> float:
         """Return what all its processes have used of the processors so far."""
@@ -111,5 +118,7 @@ class Running:
         return sum(each.memory_full_info().pss for each in self._all()) / 2**20
 
     def _all(self) -> list[psutil.Process]:
+        if self._process.poll() is not None:
+            return []
         process = psutil.Process(self._process.pid)
         return [process, *process.children(recursive=True)]

@@ -17,7 +17,7 @@ from bench.readings import Series
 from bench.results import Reader
 from local_stack.layout import ROOT
 
-START_SECONDS = 120
+START_SECONDS = 180
 RESULT_SECONDS = 60
 QUIET_SECONDS = 3
 POLL_SECONDS = 0.05

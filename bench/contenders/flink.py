@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,14 +40,15 @@ class Judge(KeyedProcessFunction):
 
 
 def main() -> None:
+    # The interpreter inside Flink's process knows neither this environment nor this folder by itself.
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
     config = Configuration()
     config.set_string("python.execution-mode", "thread")
+    config.set_string("python.executable", sys.executable)
     # Their defaults wait for company: a second, and 100 ms.
     config.set_string("python.fn-execution.bundle.time", "1")
     config.set_string("execution.buffer-timeout.interval", "1 ms")
-    config.set_string(
-        "pipeline.jars", ";".join(f"file://{jar}" for jar in Path(os.environ["FLINK_JARS"]).glob("*.jar"))
-    )
+    config.set_string("pipeline.jars", ";".join(f"file://{jar}" for jar in Path(os.environ["JARS_DIR"]).glob("*.jar")))
     env = StreamExecutionEnvironment.get_execution_environment(config)
     env.set_parallelism(1)
     offsets = KafkaOffsetsInitializer

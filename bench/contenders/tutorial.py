@@ -17,7 +17,7 @@ STATE = Path(os.environ["STATE_DIR"])
 
 
 def main() -> None:
-    jars = ",".join(str(jar) for jar in sorted(Path(os.environ["SPARK_JARS_DIR"]).glob("*.jar")))
+    jars = ",".join(str(jar) for jar in sorted(Path(os.environ["JARS_DIR"]).glob("*.jar")))
     spark = (
         SparkSession.builder.master("local[*]")
         .appName("tutorial")
