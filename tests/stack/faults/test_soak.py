@@ -6,6 +6,7 @@ readings' own time runs ten times as fast, from five hours ago until now: the st
 
 import json
 import os
+import statistics
 import time
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +26,9 @@ MEASURE = """
 du -sk /var/lib/spark-monitor/checkpoints | cut -f1
 find /var/lib/spark-monitor/checkpoints -type f | wc -l
 for p in /proc/[0-9]*; do ls $p/fd 2>/dev/null; done | wc -l
+cat /proc/[0-9]*/status 2>/dev/null | awk '/^RssAnon/ {sum += $2} END {print sum / 1024}'
 """
+"""What the containers' figures lack: theirs has the disk's cache in it, which goes when somebody needs the room."""
 
 
 def megabytes(text: str) -> float:
@@ -37,14 +40,15 @@ def megabytes(text: str) -> float:
 
 
 def sample(stack: Stack) -> dict[str, float]:
-    """Return each container's memory (MiB), and the monitor's checkpoint size (KiB), files, and open files."""
-    names = [container["Name"].lstrip("/") for container in stack.containers() if container["State"]["Running"]]
-    said = stack.docker("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}", *names)
+    """Return each container's memory (MiB); and the checkpoint's size (KiB) and files, open files, memory of the monitor."""
+    running = [container["Name"].lstrip("/") for container in stack.containers() if container["State"]["Running"]]
+    said = stack.docker("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}", *running)
     found = {
         line.split()[0].removeprefix(f"{stack.project}-"): megabytes(line.split()[1]) for line in said.splitlines()
     }
-    size, files, opened = stack.compose("exec", "-T", "spark-monitor", "sh", "-c", MEASURE).split()
-    return found | {"checkpoint KiB": float(size), "checkpoint files": float(files), "open files": float(opened)}
+    names = "checkpoint KiB", "checkpoint files", "open files", "monitor without cache"
+    figures = stack.compose("exec", "-T", "spark-monitor", "sh", "-c", MEASURE).split()
+    return found | dict(zip(names, map(float, figures), strict=True))
 
 
 @pytest.mark.soak
@@ -70,6 +74,8 @@ def test_nothing_grows(around: Callable[..., Any], stack: Stack, capsys: pytest.
         fault.is_over()
         fault.remark = f"{sent} readings besides"
     level = samples[int(len(samples) * WARM_UP) :]
+    half = len(level) // 2
     for name in level[0].keys() - {"minute"}:
-        first, last = level[0][name], level[-1][name]
-        assert last <= first * 1.25 + 20, f"{name} grew from {first:.0f} to {last:.0f}"
+        # Medians: files are written and cleared away in turns.
+        first, last = (statistics.median(each[name] for each in part) for part in (level[:half], level[half:]))
+        assert last <= first * 1.15 + 20, f"{name} grew from {first:.0f} to {last:.0f}"
