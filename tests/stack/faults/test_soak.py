@@ -40,7 +40,7 @@ def megabytes(text: str) -> float:
 
 
 def sample(stack: Stack) -> dict[str, float]:
-    """Return each container's memory (MiB); and the checkpoint's size (KiB) and files, open files, memory of the monitor."""
+    """Return each container's memory (MiB), and of the monitor its files and its memory without cache."""
     running = [container["Name"].lstrip("/") for container in stack.containers() if container["State"]["Running"]]
     said = stack.docker("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}", *running)
     found = {
