@@ -13,14 +13,12 @@ from bench.readings import AlertKey, StatusKey
 
 @dataclass
 class Results:
-    """What was read since the last `clear`. Latencies in seconds, from the newer reading's timestamp to now."""
+    """What was read since the last `follow`. Latencies in seconds, from the newer reading's timestamp to now."""
 
     alerts: set[AlertKey] = field(default_factory=set)
     statuses: set[StatusKey] = field(default_factory=set)
     alert_seconds: list[float] = field(default_factory=list)
     status_seconds: list[float] = field(default_factory=list)
-    first_at: float | None = None
-    last_at: float | None = None
 
 
 class Reader(threading.Thread):
@@ -81,8 +79,6 @@ class Reader(threading.Thread):
             if not result["entity_id"].startswith(self._series):
                 return
             found = self._results
-            found.first_at = found.first_at or now
-            found.last_at = now
             if topic == self._alerts:
                 key = (result["entity_id"], result["stream"], result["value"])
                 if key not in found.alerts:

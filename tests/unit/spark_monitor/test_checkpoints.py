@@ -48,6 +48,7 @@ def test_a_restart_goes_on_in_the_same_folder(tmp_path: Path) -> None:
     again = take(tmp_path)
     assert (again.folder, again.may_repeat, again.news) == (first.folder, "since the last boundary", None)
     assert again.stands_at == {"suhu": {"0": 10}}, "where the last completed batch began"
+    assert again.goes_on_from == {"suhu": {"0": 20}}, "where it ended"
 
 
 def test_another_layout_starts_anew_where_the_old_one_stood(tmp_path: Path) -> None:
@@ -57,7 +58,7 @@ def test_another_layout_starts_anew_where_the_old_one_stood(tmp_path: Path) -> N
     assert other.folder != first.folder
     assert not first.folder.exists()
     assert not other.folder.exists(), "Spark makes it"
-    assert other.starting == {"suhu": {"0": 10}}
+    assert other.starting == other.goes_on_from == {"suhu": {"0": 10}}
     assert other.may_repeat == "everything"
     assert other.news is not None
     assert "other streams" in other.news

@@ -17,7 +17,7 @@ from tenacity import (
     wait_none,
 )
 
-from sensorkit.kafka_errors import CLIENT, ErrorLog
+from sensorkit.kafka_client import CLIENT, REQUEST_TIMEOUT_MS, ErrorLog
 
 log = structlog.get_logger()
 
@@ -34,7 +34,8 @@ class Publisher:
     """An idempotent producer for one topic.
 
     `queue_messages` bounds what waits for the broker; a full queue makes `publish` wait. `delivery_timeout` (seconds)
-    is how long a message may wait for its acknowledgement before it is counted in `failed`. `stop` ends every wait.
+    is how long a message may wait for its acknowledgement before it is counted in `failed`; while Kafka does not know
+    the topic, nothing is given up. `stop` ends every wait.
     """
 
     def __init__(
@@ -66,8 +67,7 @@ class Publisher:
                 "reconnect.backoff.max.ms": 2000,
                 # The client would wait for an unknown topic in its first half minute only; `_keep` does so at any time.
                 "topic.metadata.propagation.max.ms": 0,
-                # As long as a connection may be dead (see CLIENT); the default is half a minute.
-                "request.timeout.ms": 10_000,
+                "request.timeout.ms": REQUEST_TIMEOUT_MS,
                 "error_cb": ErrorLog(),
                 **CLIENT,
             }

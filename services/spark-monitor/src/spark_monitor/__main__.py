@@ -65,8 +65,8 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         )
         return 1
     announce(checkpoints, kafka)
-    going_on_from = checkpoints[queries.STATUS_QUERY].stands_at if queries.STATUS_QUERY in checkpoints else {}
-    figures = Figures(kafka.kept(going_on_from))
+    status = checkpoints.get(queries.STATUS_QUERY)
+    figures = Figures(status.goes_on_from if status else {})
     display = Display(rules, config.display)
     reporter = Reporter(
         config.kafka_bootstrap_servers,

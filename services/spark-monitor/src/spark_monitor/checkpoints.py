@@ -130,6 +130,11 @@ class Checkpoint:
         """Where the last completed batch began; what came later is read again or for the first time."""
         return self.starting | _stands_at(self.folder)
 
+    @property
+    def goes_on_from(self) -> Offsets:
+        """The first offsets that are yet to be judged: where the last completed batch ended."""
+        return self.starting | _read_until(self.folder)
+
 
 def _read(file: Path) -> _Entry | None:
     try:

@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
+from sensorkit.kafka_client import REQUEST_TIMEOUT_MS
 from spark_monitor.alerts import alert_messages
 from spark_monitor.checkpoints import Checkpoint, Extent, Offsets
 from spark_monitor.outgoing import ALERTS, REFUSED, STATUSES
@@ -23,9 +24,6 @@ from spark_monitor.status import READINGS_A_SLOT, SLOT_SECONDS, SLOTS, status_me
 ALERTS_QUERY = "alerts"
 STATUS_QUERY = "status"
 WRITTEN_BY = {ALERTS_QUERY: (ALERTS, REFUSED), STATUS_QUERY: (STATUSES,)}
-
-REQUEST_TIMEOUT_MS = "10000"
-"""How long a request waits on a connection that the network has left dead; half a minute by default."""
 
 EARLIEST, LATEST = -2, -1
 """Instead of offsets, in Spark's Kafka source."""
@@ -171,7 +169,7 @@ def _read(spark: SparkSession, config: MonitorSettings, topics: Iterable[str], s
     return (
         spark.readStream.format("kafka")
         .option("kafka.bootstrap.servers", config.kafka_bootstrap_servers)
-        .option("kafka.request.timeout.ms", REQUEST_TIMEOUT_MS)
+        .option("kafka.request.timeout.ms", str(REQUEST_TIMEOUT_MS))
         .option("subscribe", ",".join(topics))
         .option("startingOffsets", starting)
         # Readings that outlived their retention while the monitor was away are gone; watching on matters more.
@@ -185,7 +183,7 @@ def _start(name: str, outgoing: DataFrame, folder: Path, config: MonitorSettings
         outgoing.writeStream.queryName(name)
         .format("kafka")
         .option("kafka.bootstrap.servers", config.kafka_bootstrap_servers)
-        .option("kafka.request.timeout.ms", REQUEST_TIMEOUT_MS)
+        .option("kafka.request.timeout.ms", str(REQUEST_TIMEOUT_MS))
         # A refused message goes on whole, with headers: a little larger than the largest that came in.
         .option("kafka.max.request.size", str(2 * 1024 * 1024))
         .option("checkpointLocation", str(folder))

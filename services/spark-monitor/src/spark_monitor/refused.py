@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from sensorkit.kafka_errors import CLIENT
+from sensorkit.kafka_client import CLIENT
 from spark_monitor.outgoing import REFUSED
 
 KAFKA_SECONDS = 10

@@ -16,7 +16,7 @@ from typing import Any, Self, TextIO
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from sensorkit.kafka_errors import CLIENT, ErrorLog
+from sensorkit.kafka_client import CLIENT, ErrorLog
 from spark_monitor.checkpoints import Repetition
 from spark_monitor.display import Display
 from spark_monitor.figures import Figures

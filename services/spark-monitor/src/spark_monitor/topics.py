@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential
 
-from sensorkit.kafka_errors import CLIENT
+from sensorkit.kafka_client import CLIENT
 from spark_monitor.checkpoints import Extent, Offsets
 
 log = structlog.get_logger()

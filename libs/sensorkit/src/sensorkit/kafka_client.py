@@ -1,4 +1,4 @@
-"""A Kafka client's errors in our log: each kind once in a while, as a client without a broker repeats itself."""
+"""What every Kafka client gets: its timeouts, and its errors in our log, each kind once in a while."""
 
 import time
 
@@ -9,19 +9,21 @@ log = structlog.get_logger()
 
 SAME_ERROR_SECONDS = 30
 
+REQUEST_TIMEOUT_MS = 10_000
+"""How long a request waits on a connection that may be dead without knowing it, for instance because the network was
+away and the address is another now. The clients' own defaults are half a minute and a minute."""
+
 CLIENT = {
     # The client's own lines on stderr would stand between ours; the callback gets the errors.
     "log_level": 0,
-    # After the network was away, a connection may be dead without knowing it, for instance because the address is
-    # another. A request on it waits this long, which would be a minute by default.
-    "socket.timeout.ms": 10_000,
+    "socket.timeout.ms": REQUEST_TIMEOUT_MS,
     "socket.keepalive.enable": True,
 }
 """For every client's configuration."""
 
 
 class ErrorLog:
-    """The `error_cb` of a client."""
+    """The `error_cb` of a client, which without a broker repeats itself."""
 
     def __init__(self) -> None:
         self._quiet_until: dict[int, float] = {}
