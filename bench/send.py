@@ -29,7 +29,7 @@ def send(bootstrap: str, series: Series, count: int, *, paced: bool) -> None:
         at = begun + number / series.rate
         if paced and at > time.time():
             producer.poll(0)
-            time.sleep(max(0.0, at - time.time()))
+            time.sleep(max(0.0, at - time.time()))  # this makes the rate: until the next reading is due
         _produce(producer, series.reading(number), at, delivered)
     if producer.flush(60) or failures:
         raise RuntimeError(f"readings not delivered: {failures[:3]}")
