@@ -29,7 +29,7 @@ class IdlePublisher:
         if len(self.served) == self._stop_after:
             self.stop.set()
         elif self._stop_after is None:
-            time.sleep(seconds)
+            time.sleep(seconds)  # this stands for the wait inside the client's poll
 
     def ticks(self, interval: float) -> Iterator[None]:
         """Return the ticks that are served by this publisher."""
@@ -103,7 +103,7 @@ def test_ticks_do_not_drift_with_the_work() -> None:
     times = []
     for _ in itertools.islice(IdlePublisher().ticks(interval), 12):
         times.append(time.monotonic())
-        time.sleep(0.37 * interval)
+        time.sleep(0.37 * interval)  # this is the work of a tick
     off_the_grid = [abs(position - round(position)) for position in ((at - times[0]) / interval for at in times)]
     assert statistics.median(off_the_grid) < 0.1
 
@@ -122,7 +122,7 @@ def test_ticks_that_passed_are_not_made_up_for() -> None:
     start = time.monotonic()
     next(source)
     next(source)
-    time.sleep(max(0, start + 6.5 * interval - time.monotonic()))
+    time.sleep(max(0, start + 6.5 * interval - time.monotonic()))  # this is what holds it up
     count = 2
     while (elapsed := time.monotonic() - start) < 12 * interval:
         next(source)
