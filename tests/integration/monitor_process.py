@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from tests.eventually import eventually
+
+from sensorkit.publisher import NOT_KNOWN
 
 ROOT = Path(__file__).parents[2]
 TOPICS = {"suhu": "sensor-suhu-gudang", "kelembaban": "sensor-kelembaban-gudang"}
@@ -151,11 +153,13 @@ class Client:
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
         self._producer = Producer({"bootstrap.servers": bootstrap, "queue.buffering.max.messages": 1_000_000})
+        self._not_sent: list[tuple[str, bytes | None, str | None]] = []
+        self._failed: list[str] = []
 
     def send(self, stream: str, message: Any, key: str | None = None) -> None:
         """Send bytes, None, or anything else as JSON to a stream's topic."""
         value = message if message is None or isinstance(message, bytes) else json.dumps(message).encode()
-        self._producer.produce(TOPICS[stream], value, key)
+        self._produce(TOPICS[stream], value, key)
         self._producer.poll(0)
 
     def reading(self, stream: str, gudang: str, value: float, at: float | None = None) -> None:
@@ -165,7 +169,33 @@ class Client:
 
     def flush(self) -> None:
         """Return when Kafka has acknowledged all that was sent."""
-        assert self._producer.flush(60) == 0
+
+        def acknowledged() -> bool:
+            again, self._not_sent = self._not_sent, []
+            for message in again:
+                self._produce(*message)
+            return self._producer.flush(1) == 0 and not self._not_sent
+
+        eventually(acknowledged, lambda: "Kafka did not acknowledge every message", 60)
+        assert not self._failed
+
+    def _produce(self, topic: str, value: bytes | None, key: str | None) -> None:
+        """Send a message; flush sends it again if a just started broker did not know its topics."""
+
+        def delivered(error: KafkaError | None, _message: Message) -> None:
+            if error is None:
+                return
+            if error.code() in NOT_KNOWN:
+                self._not_sent.append((topic, value, key))
+            else:
+                self._failed.append(error.str())
+
+        try:
+            self._producer.produce(topic, value, key, on_delivery=delivered)
+        except KafkaException as error:
+            if error.args[0].code() not in NOT_KNOWN:
+                raise
+            self._not_sent.append((topic, value, key))
 
     def alerts(self, entity: str) -> list[dict[str, Any]]:
         """Return all alerts of one entity."""
