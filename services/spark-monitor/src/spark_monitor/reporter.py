@@ -28,7 +28,8 @@ log = structlog.get_logger()
 TOPICS = (ALERTS, STATUSES, REFUSED)
 GROUP = "spark-monitor"
 COMMIT_SECONDS = 0.05
-"""How much may be printed again when the process is killed without warning."""
+COMMIT_RESULTS = 20
+"""How much may be printed again when the process is killed without warning: whichever is less."""
 
 DUE_SECONDS = 0.5
 """How often it is looked whether a line that was held back is due."""
@@ -99,6 +100,7 @@ class Reporter(threading.Thread):
         self._read_back_from: dict[Place, int] = {}
         self._at_last_boundary: dict[Place, int] = {}
         self._uncommitted: set[Place] = set()
+        self._printed_since_commit = 0
         self._committed_at = 0.0
         self._looked_for_due_at = 0.0
         self._boundaries: list[frozenset[str]] = []
@@ -169,7 +171,8 @@ class Reporter(threading.Thread):
             self._print(self._display.due(time.time()))
         while self._boundaries:
             self._pass_boundary(self._boundaries.pop(0))
-        if self._uncommitted and time.monotonic() - self._committed_at >= COMMIT_SECONDS:
+        is_time = time.monotonic() - self._committed_at >= COMMIT_SECONDS
+        if self._uncommitted and (is_time or self._printed_since_commit >= COMMIT_RESULTS):
             self._commit(asynchronous=True)
 
     def _take(self, result: Result) -> None:
@@ -191,6 +194,7 @@ class Reporter(threading.Thread):
         if lines:
             self._out.write("\n".join(lines) + "\n")
             self._out.flush()
+            self._printed_since_commit += 1
 
     def _alert(self, result: Result, *, is_new: bool) -> list[str]:
         alert = json.loads(result.value)
@@ -256,6 +260,7 @@ class Reporter(threading.Thread):
             for place in self._uncommitted
         ]
         self._uncommitted.clear()
+        self._printed_since_commit = 0
         if offsets:
             try:
                 self._consumer.commit(offsets=offsets, asynchronous=asynchronous)  # type: ignore[call-overload]
