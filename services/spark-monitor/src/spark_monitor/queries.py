@@ -51,11 +51,14 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": config.tz,
         "spark.sql.shuffle.partitions": str(STATE_PARTITIONS),
-        # Real-time Mode knows neither.
-        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.adaptive.enabled": "false",  # Real-time Mode does not know it.
+        # One method for a whole stage is longer than the 8,000 bytes up to which Java compiles: it would be interpreted.
+        "spark.sql.codegen.wholeStage": "false",
         "spark.sql.streaming.stateStore.providerClass": (
             "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
         ),
+        # Nobody looks at the number of rows, which costs a look into the store at each write.
+        "spark.sql.streaming.stateStore.rocksdb.trackTotalNumberOfRows": "false",
         # All state stores together, in MB. Without it each takes what it likes.
         "spark.sql.streaming.stateStore.rocksdb.boundedMemoryUsage": "true",
         "spark.sql.streaming.stateStore.rocksdb.maxMemoryUsageMB": "128",

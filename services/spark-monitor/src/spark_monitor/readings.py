@@ -119,8 +119,9 @@ def _refusal(rules: Rules) -> Column:
             F.coalesce(F.col("entity_type") != "STRING", F.lit(True))
             | entity.rlike(r"^\s*$")
             | (F.length(entity) > MAX_NAME_LENGTH)
-            # A line break in a name could forge a line of the operator's log.
-            | entity.rlike(r"[\p{C}\p{Zl}\p{Zp}]"),
+            # A line break in a name could forge a line of the operator's log; other spaces than the usual one look
+            # like it or like nothing.
+            | entity.rlike(r"[\p{C}[\p{Z}&&[^ ]]]"),
             "InvalidEntity",
             F.concat(
                 entity_field,
