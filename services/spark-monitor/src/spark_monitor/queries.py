@@ -52,7 +52,7 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
         "spark.sql.session.timeZone": config.tz,
         "spark.sql.shuffle.partitions": str(STATE_PARTITIONS),
         "spark.sql.adaptive.enabled": "false",  # Real-time Mode does not know it.
-        # One method for a whole stage is longer than the 8,000 bytes up to which Java compiles: it would be interpreted.
+        # A whole stage in one method is longer than the 8,000 bytes that Java compiles: it would stay interpreted.
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.streaming.stateStore.providerClass": (
             "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
