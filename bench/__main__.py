@@ -13,6 +13,7 @@ from typing import Any
 
 from bench.contender import CONTENDERS, Contender
 from bench.measure import NotEqual, Plan, Run, median_of, percentiles, run
+from bench.round_trip import round_trip
 from local_stack import jars
 from local_stack.kafka import local_kafka
 from local_stack.layout import ROOT, Site
@@ -38,8 +39,12 @@ def main() -> None:
     plan = PLANS[arguments.plan]
     contenders = [each for each in CONTENDERS if arguments.only is None or each.name in arguments.only]
     arguments.out.mkdir(parents=True, exist_ok=True)
-    runs, faults = measure(contenders, plan)
-    results = summarise(contenders, runs, plan, arguments.out) | {"plan": arguments.plan, "not_counted": faults}
+    runs, trips, faults = measure(contenders, plan)
+    results = summarise(contenders, runs, plan, arguments.out) | {
+        "plan": arguments.plan,
+        "not_counted": faults,
+        "round_trip_ms": {rate: median_of([percentiles(trip) for trip in trips[rate]]) for rate in plan.rates},
+    }
     (arguments.out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     print(table(contenders, results, plan))
     for name, reason in faults.items():
@@ -47,9 +52,12 @@ def main() -> None:
     sys.exit(1 if faults else 0)
 
 
-def measure(contenders: list[Contender], plan: Plan) -> tuple[dict[str, list[Run]], dict[str, str]]:
-    """Return each contender's rounds, and why some of them do not count."""
+def measure(
+    contenders: list[Contender], plan: Plan
+) -> tuple[dict[str, list[Run]], dict[int, list[list[float]]], dict[str, str]]:
+    """Return each contender's rounds, Kafka's round trips by rate, and why some contenders do not count."""
     runs: dict[str, list[Run]] = {each.name: [] for each in contenders}
+    trips: dict[int, list[list[float]]] = {rate: [] for rate in plan.rates}
     faults: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         site = Site(state=Path(folder, "kafka"), kafka_port=29192, zookeeper_port=22281)
@@ -57,6 +65,8 @@ def measure(contenders: list[Contender], plan: Plan) -> tuple[dict[str, list[Run
             fetched = {pom: jars.fetch(pom, site.jars, processes) for pom in {each.pom for each in contenders}}
         with local_kafka(site) as broker:
             for number in range(plan.rounds):
+                for rate in plan.rates:
+                    trips[rate].append(round_trip(broker.bootstrap, rate, plan))
                 for each in contenders:
                     begun = time.monotonic()
                     print(f"round {number + 1} of {plan.rounds}: {each.title} … ", end="", flush=True)
@@ -68,7 +78,7 @@ def measure(contenders: list[Contender], plan: Plan) -> tuple[dict[str, list[Run
                     except (NotEqual, TimeoutError) as error:
                         faults[each.name] = str(error)
                         print(f"does not count: {error}", flush=True)
-    return runs, faults
+    return runs, trips, faults
 
 
 def summarise(contenders: list[Contender], runs: dict[str, list[Run]], plan: Plan, out: Path) -> dict[str, Any]:
@@ -138,13 +148,17 @@ def table(contenders: list[Contender], results: dict[str, Any], plan: Plan) -> s
             f"{figures['memory_mib']:.0f}", f"{figures['drained_per_second']:,.0f}",
         ]  # fmt: skip
         for rate in plan.rates:
-            cells += [
-                " / ".join(f"{ms:.1f}" for ms in figures[kind][rate].values()) for kind in ("alerts_ms", "statuses_ms")
-            ]
+            cells += [_ms(figures[kind][rate]) for kind in ("alerts_ms", "statuses_ms")]
             cells.append(f"{figures['cores'][rate]:.2f}")
         lines.append(f"| {' | '.join(cells)} |")
-    shown = [f"{name} = {value:.2f}" for name, value in results.items() if isinstance(value, float)]
+    alone = [f"{rate}/s: {_ms(figures)}" for rate, figures in results["round_trip_ms"].items()]
+    shown = [f"Kafka alone, p50 / p95 / p99 / max, ms: {'; '.join(alone)}"]
+    shown += [f"{name} = {value:.2f}" for name, value in results.items() if isinstance(value, float)]
     return "\n".join([*lines, "", *shown])
+
+
+def _ms(figures: dict[str, float]) -> str:
+    return " / ".join(f"{ms:.1f}" for ms in figures.values())
 
 
 if __name__ == "__main__":

@@ -14,8 +14,11 @@ REFUSED = {"monitor-ditolak": {"max.message.bytes": "2097152"}}
 SECONDS = 30
 
 
-def renew_topics(bootstrap: str) -> None:
-    """Delete every topic of the bench and make it again: no contender sees what another one read or wrote."""
+def renew_topics(bootstrap: str, partitions: int = 1) -> None:
+    """Delete every topic of the bench and make it again: no contender sees what another one read or wrote.
+
+    `partitions` is the sensors' topics'; those of results have one.
+    """
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     topics = INPUTS | OUTPUTS | REFUSED
     known = admin.list_topics(timeout=SECONDS).topics
@@ -23,12 +26,12 @@ def renew_topics(bootstrap: str) -> None:
         for deleted in admin.delete_topics(there).values():
             deleted.result(SECONDS)
     for topic, config in topics.items():
-        _create(admin, topic, config)
+        _create(admin, topic, config, partitions if topic in INPUTS else 1)
 
 
 # The broker deletes in the background.
 @retry(
     retry=retry_if_exception_type(KafkaException), wait=wait_fixed(0.2), stop=stop_after_delay(SECONDS), reraise=True
 )
-def _create(admin: AdminClient, topic: str, config: dict[str, str]) -> None:
-    admin.create_topics([NewTopic(topic, 1, 1, config=config)])[topic].result(SECONDS)
+def _create(admin: AdminClient, topic: str, config: dict[str, str], partitions: int) -> None:
+    admin.create_topics([NewTopic(topic, partitions, 1, config=config)])[topic].result(SECONDS)

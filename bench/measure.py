@@ -1,8 +1,6 @@
 """One run of one contender: start, latency at each rate, cost at rest, and in a run of its own the backlog."""
 
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +13,7 @@ from bench.broker import renew_topics
 from bench.contender import Contender, Running
 from bench.readings import Series
 from bench.results import Reader
-from local_stack.layout import ROOT
+from bench.send import sending
 
 START_SECONDS = 180
 RESULT_SECONDS = 60
@@ -62,7 +60,7 @@ def run(contender: Contender, bootstrap: str, jars: Path, folder: Path, plan: Pl
     begun = time.monotonic()
     try:
         with Running(contender, bootstrap, jars, folder / "state", "latest") as running:
-            measured.start = _started(running, reader, bootstrap, begun)
+            measured.start = started(running, reader, bootstrap, begun)
             for rate in plan.rates:
                 _at_rate(running, reader, bootstrap, rate, plan=plan, measured=measured)
             used, since = running.cpu_seconds(), time.monotonic()
@@ -75,12 +73,12 @@ def run(contender: Contender, bootstrap: str, jars: Path, folder: Path, plan: Pl
     return measured
 
 
-def _started(running: Running, reader: Reader, bootstrap: str, begun: float) -> float:
+def started(running: Running, reader: Reader, bootstrap: str, begun: float) -> float:
     """Send readings until the first alert and the first status come; return how long the alert took."""
     name = f"probe{time.monotonic_ns()}"
     reader.follow(name)
     alerted = 0.0
-    with _sending(bootstrap, Series(name, PROBE_RATE), START_SECONDS * PROBE_RATE) as sender:
+    with sending(bootstrap, Series(name, PROBE_RATE), START_SECONDS * PROBE_RATE) as sender:
         while not (reader.results().alerts and reader.results().statuses):
             if reader.results().alerts and not alerted:
                 alerted = time.monotonic() - begun
@@ -98,7 +96,7 @@ def _at_rate(running: Running, reader: Reader, bootstrap: str, rate: int, *, pla
     series = Series(f"r{rate}x{time.monotonic_ns()}", rate)
     count = int((plan.warm_up + plan.measured) * rate)
     reader.follow(series.name)
-    with _sending(bootstrap, series, count) as sender:
+    with sending(bootstrap, series, count) as sender:
         time.sleep(plan.warm_up)  # what is measured comes after it
         reader.clear_times()
         used, since = running.cpu_seconds(), time.monotonic()
@@ -122,7 +120,7 @@ def _drain(contender: Contender, bootstrap: str, jars: Path, folder: Path, count
     """
     renew_topics(bootstrap)
     series = Series("backlog", 3000)
-    with _sending(bootstrap, series, count, "--backlog") as sender:
+    with sending(bootstrap, series, count, "--backlog") as sender:
         sender.wait()
     expected = series.alerts(count)
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "bench-drain", "log_level": 0})
@@ -156,11 +154,6 @@ def _drain(contender: Contender, bootstrap: str, jars: Path, folder: Path, count
     finally:
         consumer.close()
     return count / max(last - first, POLL_SECONDS)
-
-
-def _sending(bootstrap: str, series: Series, count: int, *options: str) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "bench.send", bootstrap, series.name, str(series.rate), str(count), *options]
-    return subprocess.Popen(command, cwd=ROOT)
 
 
 def _wait(condition: Callable[[], bool]) -> None:

@@ -14,7 +14,8 @@ KINDS = {"alerts_ms": "Alert (stateless)", "statuses_ms": "Combined status (stat
 
 def main(results: Path, picture: Path) -> None:
     """Draw p50 as a bar and up to p99 as a line, one panel for each kind of result and rate."""
-    contenders = json.loads(results.read_text())["contenders"]
+    read = json.loads(results.read_text())
+    contenders = read["contenders"]
     rates = list(next(iter(contenders.values()))["alerts_ms"])
     figure, panels = plt.subplots(
         len(KINDS), len(rates), figsize=(4 * len(rates) + 2, 6), sharex=True, sharey=True, squeeze=False
@@ -28,10 +29,11 @@ def main(results: Path, picture: Path) -> None:
             panel.hlines(titles, p50, p99, color="#2c3e50", linewidth=1)
             for title_, value in zip(titles, p50, strict=True):
                 panel.annotate(f" {value:,.1f}", (value, title_), va="bottom", fontsize=7)
+            panel.axvline(read["round_trip_ms"][rate]["p50"], color="#2980b9", linewidth=1, linestyle=":")
             panel.set_xscale("log")
             panel.set_title(f"{title}, {int(rate):,} readings/s", fontsize=9)
     for panel in panels[-1]:
-        panel.set_xlabel("ms: bar p50, line to p99")
+        panel.set_xlabel("ms: bar p50, line to p99; dotted: Kafka alone")
     figure.tight_layout()
     figure.savefig(picture, dpi=110)
 

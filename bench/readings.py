@@ -33,11 +33,13 @@ class Series:
 
     name: str
     rate: float
+    among: int | None = None
+    """How many warehouses take turns, if not as many as the period asks for. Then values may come again."""
 
     @property
     def warehouses(self) -> int:
         """How many warehouses take turns."""
-        return max(1, round(self.rate * PERIOD_SECONDS / 2))
+        return self.among or max(1, round(self.rate * PERIOD_SECONDS / 2))
 
     def reading(self, number: int) -> tuple[str, str, float]:
         """Return the warehouse, the quantity and the value of a reading."""

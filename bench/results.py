@@ -10,6 +10,11 @@ from confluent_kafka import Consumer, TopicPartition
 
 from bench.readings import AlertKey, StatusKey
 
+CLIENT: dict[str, Any] = {
+    "group.id": "bench", "enable.auto.commit": False, "fetch.wait.max.ms": 10, "log_level": 0,
+}  # fmt: skip
+"""How results are read, of all contenders alike."""
+
 
 @dataclass
 class Results:
@@ -31,15 +36,7 @@ class Reader(threading.Thread):
         self._lock = threading.Lock()
         self._results = Results()
         self._stop_event = threading.Event()
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": bootstrap,
-                "group.id": "bench",
-                "enable.auto.commit": False,
-                "fetch.wait.max.ms": 10,
-                "log_level": 0,
-            }
-        )
+        self._consumer = Consumer({"bootstrap.servers": bootstrap, **CLIENT})
         places = [TopicPartition(topic, 0) for topic in (alerts, statuses)]
         for place in places:
             place.offset = self._consumer.get_watermark_offsets(place, timeout=10)[0 if from_the_start else 1]

@@ -2,12 +2,23 @@
 
 import argparse
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
 from confluent_kafka import KafkaError, Message, Producer
 
 from bench.readings import TOPICS, Series
+from local_stack.layout import ROOT
+
+
+def sending(bootstrap: str, series: Series, count: int, *options: str) -> "subprocess.Popen[bytes]":
+    """Start this program for the first `count` readings of a series; `options` as on its command line."""
+    command = [sys.executable, "-m", "bench.send", bootstrap, series.name, str(series.rate), str(count), *options]
+    if series.among is not None:
+        command += ["--among", str(series.among)]
+    return subprocess.Popen(command, cwd=ROOT)
 
 
 def send(bootstrap: str, series: Series, count: int, *, paced: bool) -> None:
@@ -59,6 +70,8 @@ if __name__ == "__main__":
     parser.add_argument("name")
     parser.add_argument("rate", type=float)
     parser.add_argument("count", type=int)
+    parser.add_argument("--among", type=int, metavar="WAREHOUSES")
     parser.add_argument("--backlog", action="store_true", help="as fast as Kafka takes them")
     arguments = parser.parse_args()
-    send(arguments.bootstrap, Series(arguments.name, arguments.rate), arguments.count, paced=not arguments.backlog)
+    series = Series(arguments.name, arguments.rate, arguments.among)
+    send(arguments.bootstrap, series, arguments.count, paced=not arguments.backlog)

@@ -20,5 +20,6 @@ def test_a_short_bench_has_all_figures(tmp_path: Path) -> None:
     for figure in ("alert_p50_vs_limit", "alert_p99_ms", "status_p50_ms", "seed_design_p50_vs_ours", "idle_cores"):
         assert results[figure] >= 0, figure
     assert results["contenders"].keys() == {"bare", "ours", "tutorial"}
+    assert all(each["p50"] > 0 for each in results["round_trip_ms"].values())
     assert all((tmp_path / name).exists() for name in results["samples"])
     assert all(each["drained_per_second"] > 0 for each in results["contenders"].values())

@@ -72,6 +72,7 @@ class MonitorLog(threading.Thread):
         self._pattern = re.compile(pattern)
         self._since = f"{time.time():.3f}"
         self._taken: set[str] = set()
+        self._logs: subprocess.Popen[bytes] | None = None
         self._stop_event = threading.Event()
 
     def run(self) -> None:
@@ -79,17 +80,22 @@ class MonitorLog(threading.Thread):
         while not self._stop_event.is_set():
             (container,) = self._stack.containers("spark-monitor")
             follow = ["docker", "logs", "--follow", "--timestamps", "--since", self._since, container["Id"]]
-            with subprocess.Popen(follow, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as logs:
-                assert logs.stdout is not None
-                for line in logs.stdout:
+            # The monitor may print thousands of lines a second: Python should see only those that are looked for.
+            choose = ["grep", "--line-buffered", "--perl-regexp", self._pattern.pattern]
+            with (
+                subprocess.Popen(follow, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as self._logs,
+                subprocess.Popen(choose, stdin=self._logs.stdout, stdout=subprocess.PIPE, text=True) as chosen,
+            ):
+                assert chosen.stdout is not None
+                for line in chosen.stdout:
                     self._take(line)
-                    if self._stop_event.is_set():
-                        logs.terminate()
             self._stop_event.wait(0.5)
 
     def end(self) -> None:
         """Follow no longer."""
         self._stop_event.set()
+        if self._logs is not None:
+            self._logs.terminate()
 
     def _take(self, line: str) -> None:
         """Note a line; one that was there before the log was opened again is the same down to the nanosecond."""
