@@ -76,11 +76,11 @@ class Stack:
         self.compose(BACK[how], service)
 
     def containers(self, *services: str) -> list[dict[str, Any]]:
-        """Return what Docker knows of the containers."""
+        """Return what Docker knows of the services' containers, without those of `docker compose run`."""
         ids = self.compose("ps", "--all", "--quiet", *services).split()
         inspected = subprocess.run(["docker", "inspect", *ids], capture_output=True, text=True, check=True)
         found: list[dict[str, Any]] = json.loads(inspected.stdout)
-        return found
+        return [each for each in found if each["Config"]["Labels"]["com.docker.compose.oneoff"] == "False"]
 
     def log(self, service: str) -> list[str]:
         """Return a service's log, stdout and stderr, without prefixes."""
