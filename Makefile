@@ -88,6 +88,10 @@ bench: $(VENV)/ready $(patsubst %,$(BENCH)/%/ready,quix flink bytewax plot) ## S
 	python -m bench $(if $(QUICK),quick,full)
 	$(BENCH)/plot/bin/python bench/plot.py bench/out/results.json $(if $(QUICK),bench/out,docs)/bench.png
 
+.PHONY: growth
+growth: $(VENV)/ready ## How cost grows with the rate, the warehouses, the partitions; half an hour
+	python -m bench.growth
+
 .PHONY: lint
 lint: $(VENV)/ready ## Ruff and mypy
 	ruff check .

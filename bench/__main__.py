@@ -11,13 +11,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench.broker import bench_kafka
 from bench.contender import CONTENDERS, Contender
 from bench.measure import NotEqual, Plan, Run, median_of, percentiles, run
 from bench.round_trip import round_trip
-from local_stack import jars
-from local_stack.kafka import local_kafka
-from local_stack.layout import ROOT, Site
-from local_stack.processes import running
+from local_stack.layout import ROOT
 
 OUT = ROOT / "bench" / "out"
 PLANS = {
@@ -59,25 +57,22 @@ def measure(
     runs: dict[str, list[Run]] = {each.name: [] for each in contenders}
     trips: dict[int, list[list[float]]] = {rate: [] for rate in plan.rates}
     faults: dict[str, str] = {}
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        site = Site(state=Path(folder, "kafka"), kafka_port=29192, zookeeper_port=22281)
-        with running(site.logs) as processes:
-            fetched = {pom: jars.fetch(pom, site.jars, processes) for pom in {each.pom for each in contenders}}
-        with local_kafka(site) as broker:
-            for number in range(plan.rounds):
-                for rate in plan.rates:
-                    trips[rate].append(round_trip(broker.bootstrap, rate, plan))
-                for each in contenders:
-                    begun = time.monotonic()
-                    print(f"round {number + 1} of {plan.rounds}: {each.title} … ", end="", flush=True)
-                    try:
-                        runs[each.name].append(
-                            run(each, broker.bootstrap, fetched[each.pom], Path(folder, each.name), plan)
-                        )
-                        print(f"{time.monotonic() - begun:.0f} s", flush=True)
-                    except (NotEqual, TimeoutError) as error:
-                        faults[each.name] = str(error)
-                        print(f"does not count: {error}", flush=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        bench_kafka(Path(folder, "kafka"), {each.pom for each in contenders}) as (bootstrap, fetched),
+    ):
+        for number in range(plan.rounds):
+            for rate in plan.rates:
+                trips[rate].append(round_trip(bootstrap, rate, plan))
+            for each in contenders:
+                begun = time.monotonic()
+                print(f"round {number + 1} of {plan.rounds}: {each.title} … ", end="", flush=True)
+                try:
+                    runs[each.name].append(run(each, bootstrap, fetched[each.pom], Path(folder, each.name), plan))
+                    print(f"{time.monotonic() - begun:.0f} s", flush=True)
+                except (NotEqual, TimeoutError) as error:
+                    faults[each.name] = str(error)
+                    print(f"does not count: {error}", flush=True)
     return runs, trips, faults
 
 

@@ -1,10 +1,18 @@
-"""Fresh topics for each run, on one broker."""
+"""The broker of all contenders, and fresh topics on it for each run."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from bench.readings import TOPICS
+from local_stack import jars
+from local_stack.kafka import local_kafka
+from local_stack.layout import Site
+from local_stack.processes import running
 
 INPUTS = {topic: {"message.timestamp.type": "LogAppendTime"} for topic in (*TOPICS.values(), "sensor-suhu")}
 OUTPUTS: dict[str, dict[str, str]] = {
@@ -12,6 +20,16 @@ OUTPUTS: dict[str, dict[str, str]] = {
 }
 REFUSED = {"monitor-ditolak": {"max.message.bytes": "2097152"}}
 SECONDS = 30
+
+
+@contextmanager
+def bench_kafka(state: Path, poms: Iterable[Path]) -> Iterator[tuple[str, dict[Path, Path]]]:
+    """Run a broker; yield its bootstrap servers, and the folder with the jars of each pom."""
+    site = Site(state=state, kafka_port=29192, zookeeper_port=22281)
+    with running(site.logs) as processes:
+        fetched = {pom: jars.fetch(pom, site.jars, processes) for pom in poms}
+    with local_kafka(site) as broker:
+        yield broker.bootstrap, fetched
 
 
 def renew_topics(bootstrap: str, partitions: int = 1) -> None:

@@ -11,16 +11,13 @@ from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
-from bench.broker import renew_topics
+from bench.broker import bench_kafka, renew_topics
 from bench.contender import CONTENDERS, Running
 from bench.measure import NotEqual, percentiles, started
-from bench.readings import LIMITS, Series
+from bench.readings import Series
 from bench.results import CLIENT, Reader
 from bench.send import sending
-from local_stack import jars
-from local_stack.kafka import local_kafka
-from local_stack.layout import ROOT, Site
-from local_stack.processes import running
+from local_stack.layout import ROOT
 
 OUT = ROOT / "bench" / "out"
 (OURS,) = (each for each in CONTENDERS if each.name == "ours")
@@ -110,10 +107,7 @@ def measure(point: Point, bootstrap: str, folder: Path, spark_jars: Path) -> dic
             sender.wait()
         sent_in = time.monotonic() - since
         cores = (monitor.cpu_seconds() - used) / sent_in
-        expected = [
-            sum(1 for number in range(count) if _raises_an_alert(series, number)),
-            count,
-        ]
+        expected = [len(series.raising(count)), count]
         deadline = time.monotonic() + RESULTS_SECONDS
         while (came := [end - start for end, start in zip(ends(counter), before, strict=True)]) != expected:
             if time.monotonic() > deadline:
@@ -140,28 +134,25 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     measured = []
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        site = Site(state=Path(folder, "kafka"), kafka_port=29192, zookeeper_port=22281)
-        with running(site.logs) as processes:
-            spark_jars = jars.fetch(OURS.pom, site.jars, processes)
-        with local_kafka(site) as broker:
-            for point in POINTS:
-                figures = measure(point, broker.bootstrap, Path(folder, "ours"), spark_jars)
-                measured.append(figures)
-                print(_line(figures), flush=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        bench_kafka(Path(folder, "kafka"), {OURS.pom}) as (bootstrap, fetched),
+    ):
+        for point in POINTS:
+            figures = measure(point, bootstrap, Path(folder, "ours"), fetched[OURS.pom])
+            measured.append(figures)
+            print(_line(figures), flush=True)
     (arguments.out / "growth.json").write_text(json.dumps(measured, indent=2) + "\n")
 
 
-def _raises_an_alert(series: Series, number: int) -> bool:
-    _, quantity, value = series.reading(number)
-    return value > LIMITS[quantity]
-
-
 def _wait_until_level(counter: Consumer) -> None:
-    """Wait until no result has come for a second."""
+    """Wait until no result has come for a second. Raises NotEqual if they come for longer than they may."""
     last, since = ends(counter), time.monotonic()
+    deadline = since + RESULTS_SECONDS
     while time.monotonic() - since < 1:
-        time.sleep(0.1)  # the pause of a poll; it ends when the monitor has nothing left to do
+        if time.monotonic() > deadline:
+            raise NotEqual(f"after {RESULTS_SECONDS} s results still come")
+        time.sleep(0.1)  # the pause of a poll that has a deadline
         if (now := ends(counter)) != last:
             last, since = now, time.monotonic()
 

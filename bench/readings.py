@@ -49,9 +49,13 @@ class Series:
         step = (turn * 777 + warehouse * 313 + number % 2 * 1111) % VALUES
         return f"{self.name}-{warehouse}", quantity, round(LIMITS[quantity] - 10 + step / 100, 2)
 
+    def raising(self, count: int) -> list[AlertKey]:
+        """Return those of the first `count` readings that must raise an alert."""
+        return [each for each in map(self.reading, range(count)) if each[2] > LIMITS[each[1]]]
+
     def alerts(self, count: int) -> set[AlertKey]:
         """Return the alerts that the first `count` readings must raise."""
-        return {each for each in map(self.reading, range(count)) if each[2] > LIMITS[each[1]]}
+        return set(self.raising(count))
 
     def statuses(self, count: int) -> set[StatusKey]:
         """Return the complete statuses that the first `count` readings must give."""

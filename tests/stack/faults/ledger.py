@@ -86,6 +86,8 @@ class MonitorLog(threading.Thread):
                 subprocess.Popen(follow, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as self._logs,
                 subprocess.Popen(choose, stdin=self._logs.stdout, stdout=subprocess.PIPE, text=True) as chosen,
             ):
+                if self._stop_event.is_set():
+                    self._logs.terminate()
                 assert chosen.stdout is not None
                 for line in chosen.stdout:
                     self._take(line)
