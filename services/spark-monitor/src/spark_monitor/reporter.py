@@ -5,7 +5,6 @@ checkpoint boundary; to know those results again, the reporter reads its topics 
 commit's metadata says from where.
 """
 
-import json
 import threading
 import time
 from collections import defaultdict
@@ -15,6 +14,7 @@ from typing import Any, Self, TextIO
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from pydantic_core import from_json
 
 from sensorkit.kafka_client import CLIENT, ErrorLog
 from spark_monitor.checkpoints import Repetition
@@ -197,7 +197,7 @@ class Reporter(threading.Thread):
             self._printed_since_commit += 1
 
     def _alert(self, result: Result, *, is_new: bool) -> list[str]:
-        alert = json.loads(result.value)
+        alert = from_json(result.value)
         partition, offset = origin_of(alert["alert_id"])
         self._figures.processed(partition, offset, count=is_new)
         if not self._is_first(result, f"{partition} {alert['rule']}", offset):
@@ -208,7 +208,7 @@ class Reporter(threading.Thread):
         return lines
 
     def _status(self, result: Result, *, is_new: bool) -> list[str]:
-        status = json.loads(result.value)
+        status = from_json(result.value)
         partition, offset = origin_of(status["status_id"])
         self._figures.processed(partition, offset, count=is_new)
         is_first = self._is_first(result, f"{partition} {status['rule']}", offset)
