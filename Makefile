@@ -70,11 +70,11 @@ test-faults: $(VENV)/ready ## The faults that take seconds, minutes; needs Docke
 
 .PHONY: faults
 faults: $(VENV)/ready ## Break the stack in every known way and count what is lost, half an hour; needs Docker
-	COMPOSE_FILE=compose.yaml:tests/stack/faults/whole-log.yaml CHECKPOINT_MINUTES=1 pytest -v tests/stack/faults -m "not soak and not short" --durations 40 --timeout 900
+	COMPOSE_FILE=compose.yaml:tests/stack/faults/observed.yaml CHECKPOINT_MINUTES=1 pytest -v tests/stack/faults -m "not soak and not short" --durations 40 --timeout 900
 
 .PHONY: soak
 soak: $(VENV)/ready ## Half an hour at 2,000 readings a second: does anything grow? Needs Docker
-	COMPOSE_FILE=compose.yaml:tests/stack/faults/whole-log.yaml CHECKPOINT_MINUTES=1 pytest -v tests/stack/faults -m soak --timeout 3600
+	COMPOSE_FILE=compose.yaml:tests/stack/faults/observed.yaml CHECKPOINT_MINUTES=1 pytest -v tests/stack/faults -m soak --timeout 3600
 
 BENCH := $(VENV)-bench
 

@@ -276,7 +276,7 @@ class Ledger:
         # What never comes is in the row.
         deadline = time.monotonic() + RESULT_SECONDS
         while not all_are_printed() and time.monotonic() < deadline:
-            time.sleep(1)  # the pause of a poll that has a deadline
+            time.sleep(0.2)  # the pause of a poll that has a deadline
         self._log.end()
         row.missing_lines = len(processed - lines.keys())
         row.repeated_lines = lines.total() - len(lines)
@@ -308,7 +308,7 @@ class Ledger:
                     break
                 missing = len(self.acknowledged.keys() - set(alerts.values())) + len(self.must_be_refused - refusals)
                 is_complete = missing <= expect_gone
-                time.sleep(1)  # the pause of a poll that has a deadline
+                time.sleep(0.2)  # the pause of a poll that has a deadline
         finally:
             consumer.close()
         return alerts, refusals

@@ -15,7 +15,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack.new(
         "warehouse-small",
         tmp_path_factory.mktemp("small"),
-        COMPOSE_FILE="compose.yaml:tests/stack/faults/small-disks.yaml:tests/stack/faults/whole-log.yaml",
+        COMPOSE_FILE="compose.yaml:tests/stack/faults/small-disks.yaml:tests/stack/faults/observed.yaml",
     )
     try:
         stack.up()
