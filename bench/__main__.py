@@ -68,7 +68,10 @@ def measure(
                 begun = time.monotonic()
                 print(f"round {number + 1} of {plan.rounds}: {each.title} … ", end="", flush=True)
                 try:
-                    runs[each.name].append(run(each, bootstrap, fetched[each.pom], Path(folder, each.name), plan))
+                    measured = run(
+                        each, bootstrap, fetched[each.pom], Path(folder, each.name), plan, with_backlog=number == 0
+                    )
+                    runs[each.name].append(measured)
                     print(f"{time.monotonic() - begun:.0f} s", flush=True)
                 except (NotEqual, TimeoutError) as error:
                     faults[each.name] = str(error)
@@ -89,7 +92,7 @@ def summarise(contenders: list[Contender], runs: dict[str, list[Run]], plan: Pla
             "start_seconds": statistics.median(one.start for one in rounds),
             "idle_cores": statistics.median(one.idle_cores for one in rounds),
             "memory_mib": statistics.median(one.memory for one in rounds),
-            "drained_per_second": statistics.median(one.drained for one in rounds),
+            "drained_per_second": rounds[0].drained,
             "cores": {rate: statistics.median(one.cores[rate] for one in rounds) for rate in plan.rates},
             "alerts_ms": {rate: median_of([percentiles(one.alerts[rate]) for one in rounds]) for rate in plan.rates},
             "statuses_ms": {

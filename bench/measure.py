@@ -51,7 +51,9 @@ class NotEqual(Exception):  # noqa: N818 - it is a result, not a mistake of ours
     """A contender's results are not those that the readings must give: its times don't count."""
 
 
-def run(contender: Contender, bootstrap: str, jars: Path, folder: Path, plan: Plan) -> Run:
+def run(
+    contender: Contender, bootstrap: str, jars: Path, folder: Path, plan: Plan, *, with_backlog: bool = True
+) -> Run:
     """Measure a contender once. Raises NotEqual, and TimeoutError if it does not start."""
     measured = Run()
     renew_topics(bootstrap)
@@ -69,7 +71,8 @@ def run(contender: Contender, bootstrap: str, jars: Path, folder: Path, plan: Pl
             measured.memory = running.memory()
     finally:
         reader.end()
-    measured.drained = _drain(contender, bootstrap, jars, folder, plan.backlog)
+    if with_backlog:
+        measured.drained = _drain(contender, bootstrap, jars, folder, plan.backlog)
     return measured
 
 
