@@ -88,6 +88,20 @@ def test_without_a_seed_each_start_makes_another_series() -> None:
     assert series(20) != series(20)
 
 
+def test_realistic_readings_are_alike_and_the_same_over_a_restart() -> None:
+    """In uniform ones neighbours lie a third of the range apart."""
+    realistic = {"SIMULATION": "realistic", "SUHU_SEED": 7, "SENSOR_ID": "s-1", "GUDANG_IDS": "A"}
+    values = series(20, **realistic) + series(20, **realistic)
+    assert values
+    assert max(values) - min(values) < 2
+
+
+def test_a_silent_sensor_s_entity_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sensorkit.climate.SILENT_EVERY", 20)
+    monkeypatch.setattr("sensorkit.climate.SILENT_FOR", (20, 20))
+    assert measured(3, SIMULATION="realistic") == []
+
+
 def test_a_reading_is_stamped_when_it_is_taken() -> None:
     """Not when the series was made."""
     source = readings(SUHU, load_settings(SUHU))

@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import structlog
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from sensorkit import heartbeat, log, settings, shutdown
+from sensorkit.climate import Climate, Measure, uniform
 from sensorkit.publisher import Publisher
 from sensorkit.reading import Reading, to_json, warehouse_message
 
@@ -47,6 +48,10 @@ class Sensor:
 class SimulationSettings(settings.ServiceSettings):
     """The simulation's knobs. Those without an alias carry the quantity as prefix: SUHU_MIN, KELEMBABAN_MIN."""
 
+    simulation: Annotated[
+        Literal["uniform", "realistic"],
+        Field(validation_alias="SIMULATION", description="uniform or realistic"),
+    ] = "uniform"
     topic: TopicName
     min: Limit
     max: Limit
@@ -119,19 +124,23 @@ def load_settings(sensor: Sensor) -> SimulationSettings:
 
 
 def readings(sensor: Sensor, config: SimulationSettings) -> Iterator[list[Reading]]:
-    """Yield one reading of every entity, again and again: uniform in the range, two decimals, stamped with now."""
-    randomness = random.Random(config.seed)  # noqa: S311 - a simulation, not a secret
+    """Yield one reading of every entity whose sensor is not silent, again and again: two decimals, stamped with now."""
+    measure = _measure(sensor, config)
     while True:
-        yield [
-            Reading(
-                entity_id,
-                sensor.quantity,
-                round(randomness.uniform(config.min, config.max), 2),
-                time.time(),
-                config.sensor_id,
-            )
-            for entity_id in config.entity_ids
-        ]
+        tick = []
+        for entity_id in config.entity_ids:
+            at = time.time()
+            value = measure(entity_id, at)
+            if value is not None:
+                tick.append(Reading(entity_id, sensor.quantity, round(value, 2), at, config.sensor_id))
+        yield tick
+
+
+def _measure(sensor: Sensor, config: SimulationSettings) -> Measure:
+    if config.simulation == "uniform":
+        return uniform(config.min, config.max, config.seed)
+    seed = random.randrange(2**32) if config.seed is None else config.seed  # noqa: S311 - a simulation, not a secret
+    return Climate(config.min, config.max, seed, sensor.quantity, config.sensor_id)
 
 
 def ticks(interval: float, publisher: Publisher, stop: threading.Event) -> Iterator[None]:
@@ -158,7 +167,7 @@ def _publish_until_stopped(
             if stop.is_set():
                 return
             publisher.publish(reading.key(), to_json(sensor.message(reading)))
-        if publisher.acknowledged > seen:
+        if publisher.acknowledged > seen or not (tick or publisher.unsent):
             seen = publisher.acknowledged
             heartbeat.beat(max(heartbeat.GOOD_FOR_SECONDS, 3 * config.interval_seconds))
         if time.monotonic() - reported >= REPORT_SECONDS:
