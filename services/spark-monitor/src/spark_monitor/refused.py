@@ -9,6 +9,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from sensorkit.kafka_client import CLIENT
 from spark_monitor.outgoing import REFUSED
+from spark_monitor.refusals import told_by
 
 KAFKA_SECONDS = 10
 LONGEST_SHOWN = 300
@@ -27,11 +28,12 @@ class Refused:
     @classmethod
     def of(cls, message: Any) -> Self:  # noqa: ANN401 - the client's own type has every part optional
         """Take what is needed from a message without an error."""
-        headers = {
-            name.removeprefix("__connect.errors."): (value or b"").decode("utf-8", "replace")
-            for name, value in message.headers() or []
-        }
-        return cls(message.timestamp()[1] / 1000, headers, message.key() or b"", message.value() or b"")
+        return cls(
+            message.timestamp()[1] / 1000,
+            told_by(message.headers() or []),
+            message.key() or b"",
+            message.value() or b"",
+        )
 
     def shown(self, zone: ZoneInfo) -> str:
         """Return two lines: when, where, why; then the key and the value."""

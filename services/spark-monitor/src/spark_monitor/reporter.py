@@ -21,6 +21,7 @@ from spark_monitor.checkpoints import Repetition
 from spark_monitor.display import Display
 from spark_monitor.figures import Figures
 from spark_monitor.outgoing import ALERTS, REFUSED, STATUSES
+from spark_monitor.refusals import told_by
 from spark_monitor.seen import Seen
 
 log = structlog.get_logger()
@@ -48,15 +49,16 @@ class Result:
     place: Place
     offset: int
     value: bytes
-    headers: dict[str, str]
+    headers: list[tuple[str, bytes | None]]
     written_at: float
 
     @classmethod
     def of(cls, message: Any) -> Self:  # noqa: ANN401 - the client's own type has every part optional
         """Take what is needed from a message without an error."""
-        headers = {name: (value or b"").decode("utf-8", "replace") for name, value in message.headers() or []}
         place = (message.topic(), message.partition())
-        return cls(place, message.offset(), message.value() or b"", headers, message.timestamp()[1] / 1000)
+        return cls(
+            place, message.offset(), message.value() or b"", message.headers() or [], message.timestamp()[1] / 1000
+        )
 
 
 class Reporter(threading.Thread):
@@ -223,12 +225,12 @@ class Reporter(threading.Thread):
         return lines
 
     def _refusal(self, result: Result, *, is_new: bool) -> list[str]:
-        headers = {name.removeprefix("__connect.errors."): value for name, value in result.headers.items()}
-        partition, offset = f"{headers['topic']}-{headers['partition']}", int(headers["offset"])
+        told = told_by(result.headers)
+        partition, offset = f"{told['topic']}-{told['partition']}", int(told["offset"])
         self._figures.processed(partition, offset, count=is_new)
         if self._is_first(result, partition, offset) and is_new:
-            self._figures.refusal(headers["exception.class.name"])
-            log.debug("refused", **headers)
+            self._figures.refusal(told["exception.class.name"])
+            log.debug("refused", **told)
         return []
 
     def _is_first(self, result: Result, series: str, offset: int) -> bool:

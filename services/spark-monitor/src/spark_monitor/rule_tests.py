@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from spark_monitor.display import Display
 from spark_monitor.queries import alerts_and_refusals, log_options
 from spark_monitor.readings import accepted, decode
+from spark_monitor.refusals import told_by
 from spark_monitor.reporter import origin_of
 from spark_monitor.rules import Rules
 from spark_monitor.rules_file import RulesError
@@ -130,7 +131,7 @@ def _results(
             alert = json.loads(row.value)
             results.append((1, "alert", *_test_and_offset(alert["alert_id"]), alert))
         else:
-            refusal = {h.key.removeprefix("__connect.errors."): bytes(h.value).decode() for h in row.headers}
+            refusal = told_by((header.key, bytes(header.value)) for header in row.headers)
             results.append((0, "refusal", int(refusal["partition"]), int(refusal["offset"]), refusal))
     if not rules.statuses:
         return results
