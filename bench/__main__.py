@@ -20,7 +20,7 @@ from local_stack.layout import ROOT
 OUT = ROOT / "bench" / "out"
 PLANS = {
     "full": Plan(rounds=3, rates=(6, 300, 3000), warm_up=20, measured=60, idle=30, backlog=1_000_000),
-    "quick": Plan(rounds=1, rates=(300,), warm_up=10, measured=15, idle=8, backlog=60_000),
+    "quick": Plan(rounds=1, rates=(300,), warm_up=8, measured=12, idle=5, backlog=30_000),
     "smoke": Plan(rounds=1, rates=(20,), warm_up=2, measured=3, idle=1, backlog=500),
 }
 RATE = 300
