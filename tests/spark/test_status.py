@@ -128,11 +128,19 @@ def test_warehouses_are_apart(run: Run) -> None:
     assert [status["complete"] for status in said] == [False, False]
 
 
-def test_one_topic_read_far_ahead_of_the_other_still_pairs_what_belongs_together(run: Run) -> None:
-    """After a stop the backlogs of the topics are read independently; here all of one comes first."""
+@pytest.mark.parametrize(("suhu_at", "kelembaban_at"), [(0.0, 0.4), (0.3, 0.7), (0.7, 0.3)])
+def test_one_topic_read_far_ahead_of_the_other_still_pairs_what_belongs_together(
+    run: Run, suhu_at: float, kelembaban_at: float
+) -> None:
+    """After a stop the backlogs of the topics are read independently; here all of one comes first.
+
+    RECEIVED is at half a second: with 0.3 and 0.7 the two of a pair lie in different seconds, and so, now and then, in
+    different pieces of the past.
+    """
     ticks = range(300)
     said = run(
-        *(("suhu", tick / 10, tick) for tick in ticks), *(("kelembaban", tick / 10, tick + 0.4) for tick in ticks)
+        *(("suhu", tick / 10, tick + suhu_at) for tick in ticks),
+        *(("kelembaban", tick / 10, tick + kelembaban_at) for tick in ticks),
     )
     assert len(said) == 600
     pairs = {(status["suhu"], status["kelembaban"]) for status in said if status["complete"]}

@@ -19,7 +19,15 @@ from spark_monitor.refusals import refusal_message
 from spark_monitor.rules import Rules
 from spark_monitor.settings import MonitorSettings
 from spark_monitor.slots import STATE_PARTITIONS
-from spark_monitor.status import READINGS_A_SLOT, SLOT_SECONDS, SLOTS, status_messages, with_contemporaries, with_newest
+from spark_monitor.status import (
+    NEAR_SECONDS,
+    READINGS_A_SLOT,
+    SLOT_SECONDS,
+    SLOTS,
+    status_messages,
+    with_contemporaries,
+    with_newest,
+)
 
 ALERTS_QUERY = "alerts"
 STATUS_QUERY = "status"
@@ -136,7 +144,7 @@ def running_tasks(spark: SparkSession) -> int:
 def take_checkpoints(config: MonitorSettings, rules: Rules, kafka: Extent) -> dict[str, Checkpoint]:
     """Return each query's checkpoint, and note it on disk; `kafka`: what the topics have. Raises OSError."""
     combined = {name: status.streams for name, status in rules.statuses.items()}
-    state = [STATE_PARTITIONS, SLOT_SECONDS, SLOTS, READINGS_A_SLOT]
+    state = [STATE_PARTITIONS, NEAR_SECONDS, SLOT_SECONDS, SLOTS, READINGS_A_SLOT]
     kept: dict[str, dict[str, Any]] = {
         ALERTS_QUERY: {},
         STATUS_QUERY: {"statuses": combined, "streams": rules.combined_streams, "state": state},

@@ -23,13 +23,17 @@ from spark_monitor.alerts import filled, is_raised
 from spark_monitor.outgoing import STATUSES, json_of, message
 from spark_monitor.rules import Rules, Status, StatusText
 
-SLOT_SECONDS = 2
-"""Width of a piece of the past. Contemporaries are found up to half of it apart: sensors report about once a second."""
+NEAR_SECONDS = 1
+"""How far apart contemporaries may be: sensors report about once a second."""
 
-SLOTS = 3600
+SLOT_SECONDS = 8
+"""Width of a piece of the past. A reading near its edge is kept in the neighbouring piece too: of wider ones that are
+fewer, but each is more to read and write."""
+
+SLOTS = 900
 """How many pieces are kept for each warehouse, as a ring: two hours. This bounds the state."""
 
-READINGS_A_SLOT = 8
+READINGS_A_SLOT = 20
 """How many readings of a stream are kept in a piece: those that came last."""
 
 
@@ -61,21 +65,16 @@ def with_contemporaries(newest: DataFrame, rules: Rules) -> DataFrame:
     """Add what each stream had around the time of the reading.
 
     Takes what `with_newest` returns and adds, for each stream, `around_<stream>` (array<struct<event_time, amount>>):
-    the last arrived readings with event times in the reading's slot and half a slot on both sides.
+    the last arrived readings with event times in the reading's slot and NEAR_SECONDS on both sides.
     """
     at = F.col("reading.event_time")
     slot = F.floor(at / SLOT_SECONDS)
-    # A reading is needed in its own slot, and in the neighbouring one that it is nearer to.
-    in_first_half = at - slot * SLOT_SECONDS < SLOT_SECONDS / 2
-    neighbour = slot + F.when(in_first_half, -1).otherwise(1)
+    into = at - slot * SLOT_SECONDS
+    neighbour = F.when(into < NEAR_SECONDS, slot - 1).when(into >= SLOT_SECONDS - NEAR_SECONDS, slot + 1)
+    own = F.struct(slot.alias("number"), F.lit(True).alias("is_own"))
+    other = F.struct(neighbour.alias("number"), F.lit(False).alias("is_own"))
     spread = newest.select(
-        "*",
-        F.explode(
-            F.array(
-                F.struct(slot.alias("number"), F.lit(True).alias("is_own")),
-                F.struct(neighbour.alias("number"), F.lit(False).alias("is_own")),
-            )
-        ).alias("slot"),
+        "*", F.explode(F.when(neighbour.isNull(), F.array(own)).otherwise(F.array(own, other))).alias("slot")
     )
     carried = ["reading", *(f"newest_{name}" for name in rules.combined_streams)]
     kept = F.struct(at.alias("event_time"), F.col("reading.amount").alias("amount"))
@@ -180,7 +179,7 @@ def _apart(one: Column, other: Column) -> Column:
 def _nearest(name: str) -> Column:
     """Return the stream's reading nearest to the one at hand, or null: struct<event_time, amount>."""
     at = F.col("reading.event_time")
-    near = F.filter(f"around_{name}", lambda other: _apart(other["event_time"], at) <= SLOT_SECONDS / 2)
+    near = F.filter(f"around_{name}", lambda other: _apart(other["event_time"], at) <= NEAR_SECONDS)
     by_distance = F.transform(
         near,
         lambda other: F.struct(
