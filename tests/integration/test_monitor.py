@@ -229,9 +229,8 @@ def test_kill_9_in_mid_stream_loses_no_line_and_repeats_none(monitor: MonitorPro
     client.flush()
     monitor.wait_for("REVIVED", ["Suhu 85.00°C"])
     lines = Counter(line for line in monitor.about("KILLED") if line.startswith("[Peringatan"))
-    # What was printed but not yet committed when it was killed (50 ms) may come twice, no more.
-    assert lines.total() <= 300 + 200
-    assert max(lines.values()) <= 2
+    # The line that was being printed when it was killed may come twice, no more.
+    assert lines.total() <= 300 + 1
 
 
 def test_the_broker_may_restart(monitor: MonitorProcess, client: Client, broker: Kafka) -> None:

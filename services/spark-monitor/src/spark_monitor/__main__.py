@@ -78,6 +78,7 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
             for query, checkpoint in checkpoints.items()
             for topic in queries.WRITTEN_BY[query]
         },
+        notes=config.checkpoint_dir / "printed",
     )
     reporter.start()
     events.info("starting Spark", task_slots=task_slots, partitions=topics.partitions)

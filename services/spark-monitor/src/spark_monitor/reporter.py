@@ -1,8 +1,8 @@
 """Tails the monitor's own topics and prints what the operator reads: at once, each line once.
 
-Where it is in the topics is committed to Kafka after printing. After a restart Spark repeats what came since its last
-checkpoint boundary; to know those results again, the reporter reads its topics back from before that boundary. The
-commit's metadata says from where.
+Where it is in the topics is noted on disk after each line (printed.py), and committed to Kafka each second. After a
+restart Spark repeats what came since its last checkpoint boundary; to know those results again, the reporter reads its
+topics back from before that boundary. The commit's metadata says from where.
 """
 
 import threading
@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self, TextIO
 
 import structlog
@@ -21,6 +22,7 @@ from spark_monitor.checkpoints import Repetition
 from spark_monitor.display import Display
 from spark_monitor.figures import Figures
 from spark_monitor.outgoing import ALERTS, REFUSED, STATUSES
+from spark_monitor.printed import Printed
 from spark_monitor.refusals import told_by
 from spark_monitor.seen import Seen
 
@@ -28,9 +30,7 @@ log = structlog.get_logger()
 
 TOPICS = (ALERTS, STATUSES, REFUSED)
 GROUP = "spark-monitor"
-COMMIT_SECONDS = 0.05
-COMMIT_RESULTS = 20
-"""How much may be printed again when the process is killed without warning: whichever is less."""
+COMMIT_SECONDS = 1
 
 DUE_SECONDS = 0.5
 """How often it is looked whether a line that was held back is due."""
@@ -72,8 +72,9 @@ class Reporter(threading.Thread):
         out: TextIO,
         *,
         may_repeat: Mapping[str, Repetition],
+        notes: Path,
     ) -> None:
-        """`may_repeat`: which results of each topic may come again, so have to be remembered."""
+        """`may_repeat`: which results of each topic may come again, so have to be remembered; `notes`: a folder."""
         super().__init__(name="reporter", daemon=True)
         self._consumer = Consumer(
             {
@@ -96,13 +97,14 @@ class Reporter(threading.Thread):
         self._figures = figures
         self._out = out
         self._may_repeat = may_repeat
+        self._notes = notes
+        self._printed: dict[Place, Printed] = {}
         self._seen: dict[str, Seen] = defaultdict(Seen)
         self._positions: dict[Place, int] = {}
         self._printed_until: dict[Place, int] = {}
         self._read_back_from: dict[Place, int] = {}
         self._at_last_boundary: dict[Place, int] = {}
         self._uncommitted: set[Place] = set()
-        self._printed_since_commit = 0
         self._committed_at = 0.0
         self._looked_for_due_at = 0.0
         self._boundaries: list[frozenset[str]] = []
@@ -147,21 +149,27 @@ class Reporter(threading.Thread):
         for committed in self._consumer.committed(everywhere, timeout=KAFKA_SECONDS):
             place = (committed.topic, committed.partition)
             first, end = self._consumer.get_watermark_offsets(committed, timeout=KAFKA_SECONDS)
-            # Beyond the end: the topic was made anew, and nothing of it is printed yet.
-            printed_until = max(committed.offset, first) if committed.offset <= end else first
+            self._printed[place] = Printed(self._notes, *place)
+            # Beyond the end: the topic was made anew, and nothing of it is printed yet. Below 0: nothing was ever.
+            is_known = 0 <= committed.offset <= end
+            printed_until = max(self._printed[place].until(committed.offset, end), first) if is_known else first
             read_back_from = {
                 "everything": first,
                 "since the last boundary": int(committed.metadata or first),
                 "nothing": printed_until,
             }[self._may_repeat.get(committed.topic, "since the last boundary")]
             start = min(max(read_back_from, first), printed_until)
+            # In place of what an earlier Kafka may have left there.
+            self._printed[place].note(printed_until)
             self._printed_until[place] = printed_until
             self._positions[place] = self._read_back_from[place] = self._at_last_boundary[place] = start
             starts.append(TopicPartition(*place, start))
         self._consumer.assign(starts)
+        self._uncommitted.update(self._positions)
+        self._commit(asynchronous=False)
 
     def _step(self) -> None:
-        message = self._consumer.poll(COMMIT_SECONDS if self._uncommitted else 0.5)
+        message = self._consumer.poll(DUE_SECONDS)
         if message is None:
             self._caught_up_at = time.monotonic()
         elif error := message.error():
@@ -173,8 +181,7 @@ class Reporter(threading.Thread):
             self._print(self._display.due(time.time()))
         while self._boundaries:
             self._pass_boundary(self._boundaries.pop(0))
-        is_time = time.monotonic() - self._committed_at >= COMMIT_SECONDS
-        if self._uncommitted and (is_time or self._printed_since_commit >= COMMIT_RESULTS):
+        if self._uncommitted and time.monotonic() - self._committed_at >= COMMIT_SECONDS:
             self._commit(asynchronous=True)
 
     def _take(self, result: Result) -> None:
@@ -184,10 +191,10 @@ class Reporter(threading.Thread):
         except (ValueError, KeyError, TypeError) as error:
             log.warning("not a result of the monitor", place=result.place, offset=result.offset, cause=repr(error))
             lines = []
-        if is_new:
-            self._print(lines)
         self._positions[result.place] = result.offset + 1
         if is_new:
+            self._print(lines)
+            self._printed[result.place].note(result.offset + 1)
             self._uncommitted.add(result.place)
             if time.time() - result.written_at < CAUGHT_UP_SECONDS:
                 self._caught_up_at = time.monotonic()
@@ -196,7 +203,6 @@ class Reporter(threading.Thread):
         if lines:
             self._out.write("\n".join(lines) + "\n")
             self._out.flush()
-            self._printed_since_commit += 1
 
     def _alert(self, result: Result, *, is_new: bool) -> list[str]:
         alert = from_json(result.value)
@@ -262,7 +268,6 @@ class Reporter(threading.Thread):
             for place in self._uncommitted
         ]
         self._uncommitted.clear()
-        self._printed_since_commit = 0
         if offsets:
             try:
                 self._consumer.commit(offsets=offsets, asynchronous=asynchronous)  # type: ignore[call-overload]
