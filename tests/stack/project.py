@@ -78,7 +78,8 @@ class Stack:
     def containers(self, *services: str) -> list[dict[str, Any]]:
         """Return what Docker knows of the services' containers, without those of `docker compose run`."""
         ids = self.compose("ps", "--all", "--quiet", *services).split()
-        inspected = subprocess.run(["docker", "inspect", *ids], capture_output=True, text=True, check=True)
+        # Not checked: one of `docker compose run` may be gone meanwhile. The others are told all the same.
+        inspected = subprocess.run(["docker", "inspect", *ids], capture_output=True, text=True, check=False)
         found: list[dict[str, Any]] = json.loads(inspected.stdout)
         return [each for each in found if each["Config"]["Labels"]["com.docker.compose.oneoff"] == "False"]
 

@@ -17,16 +17,11 @@ def said(stack: Stack, since: float, text: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.long
-def test_all_containers_killed(around: Callable[..., Any], stack: Stack) -> None:
-    with around("everything: docker compose kill, then up") as fault:
-        stack.compose("kill")
-        stack.compose("up", "--detach")
-        fault.is_over()
-
-
-@pytest.mark.long
 def test_cut_off_files(around: Callable[..., Any], stack: Stack) -> None:
-    """The newest offsets of one query and the newest commit of the other are empty, as after a loss of power."""
+    """The newest offsets of one query and the newest commit of the other are empty, as after a loss of power.
+
+    It comes first here: the tests before let the monitor run, so there is a boundary, for which it would have to wait.
+    """
     with around("checkpoint: newest offsets and commit file empty") as fault:
         # At a boundary Spark has written a commit file.
         eventually(
@@ -43,6 +38,14 @@ def test_cut_off_files(around: Callable[..., Any], stack: Stack) -> None:
         fault.is_over()
         assert len(said(stack, fault.begun, "is damaged: starting anew")) == 2
         fault.remark = "said, and started anew where they last stood"
+
+
+@pytest.mark.long
+def test_all_containers_killed(around: Callable[..., Any], stack: Stack) -> None:
+    with around("everything: docker compose kill, then up") as fault:
+        stack.compose("kill")
+        stack.compose("up", "--detach")
+        fault.is_over()
 
 
 @pytest.mark.long
