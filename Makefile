@@ -69,7 +69,7 @@ test-faults: $(VENV)/ready ## The faults that take seconds, minutes; needs Docke
 	pytest -v tests/stack/faults -m "not long and not soak"
 
 .PHONY: faults
-faults: $(VENV)/ready ## Break the stack in every known way and count what is lost, half an hour; needs Docker
+faults: $(VENV)/ready ## Break the stack in every known way and count what is lost, 25 minutes; needs Docker
 	COMPOSE_FILE=compose.yaml:tests/stack/faults/observed.yaml CHECKPOINT_MINUTES=1 pytest -v tests/stack/faults -m "not soak and not short" --durations 40 --timeout 900
 
 .PHONY: soak
