@@ -51,9 +51,7 @@ class NotEqual(Exception):  # noqa: N818 - it is a result, not a mistake of ours
     """A contender's results are not those that the readings must give: its times don't count."""
 
 
-def run(
-    contender: Contender, bootstrap: str, jars: Path, folder: Path, plan: Plan, *, with_backlog: bool = True
-) -> Run:
+def run(contender: Contender, bootstrap: str, jars: Path, folder: Path, plan: Plan, *, with_backlog: bool) -> Run:
     """Measure a contender once. Raises NotEqual, and TimeoutError if it does not start."""
     measured = Run()
     renew_topics(bootstrap)
