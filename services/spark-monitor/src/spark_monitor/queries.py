@@ -70,6 +70,9 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
         # All state stores together, in MB. Without it each takes what it likes.
         "spark.sql.streaming.stateStore.rocksdb.boundedMemoryUsage": "true",
         "spark.sql.streaming.stateStore.rocksdb.maxMemoryUsageMB": "128",
+        # How many boundaries back a query could be set, of which nobody makes use. Each keeps its files: of the default, a
+        # hundred, the disk would grow for eight hours.
+        "spark.sql.streaming.minBatchesToRetain": "10",
         # Real-time Mode repeats a failed batch; format 1 could then reuse its half-written state files.
         "spark.sql.streaming.stateStore.checkpointFormatVersion": "2",
         # A reading waits this long for company on its way to a stateful step. The default makes up nine tenths of the
