@@ -70,8 +70,8 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
         # All state stores together, in MB. Without it each takes what it likes.
         "spark.sql.streaming.stateStore.rocksdb.boundedMemoryUsage": "true",
         "spark.sql.streaming.stateStore.rocksdb.maxMemoryUsageMB": "128",
-        # How many boundaries back a query could be set, of which nobody makes use. Each keeps its files: of the default, a
-        # hundred, the disk would grow for eight hours.
+        # How many boundaries back a query could be set, which nobody does. Each keeps its files: by the default,
+        # a hundred, the disk would fill for eight hours.
         "spark.sql.streaming.minBatchesToRetain": "10",
         # Real-time Mode repeats a failed batch; format 1 could then reuse its half-written state files.
         "spark.sql.streaming.stateStore.checkpointFormatVersion": "2",
