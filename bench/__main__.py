@@ -19,7 +19,7 @@ from local_stack.layout import ROOT
 
 OUT = ROOT / "bench" / "out"
 PLANS = {
-    "full": Plan(rounds=3, rates=(6, 300, 3000), warm_up=20, measured=60, idle=30, backlog=1_000_000),
+    "full": Plan(rounds=3, rates=(6, 300, 3000), warm_up=20, measured=30, idle=30, backlog=1_000_000),
     "quick": Plan(rounds=1, rates=(300,), warm_up=8, measured=12, idle=5, backlog=30_000),
     "smoke": Plan(rounds=1, rates=(20,), warm_up=2, measured=3, idle=1, backlog=500),
 }
@@ -69,7 +69,7 @@ def measure(
                 print(f"round {number + 1} of {plan.rounds}: {each.title} … ", end="", flush=True)
                 try:
                     measured = run(
-                        each, bootstrap, fetched[each.pom], Path(folder, each.name), plan, with_backlog=number == 0
+                        each, bootstrap, fetched[each.pom], Path(folder, each.name), plan, is_first=number == 0
                     )
                     runs[each.name].append(measured)
                     print(f"{time.monotonic() - begun:.0f} s", flush=True)
@@ -90,7 +90,7 @@ def summarise(contenders: list[Contender], runs: dict[str, list[Run]], plan: Pla
         found[each.name] = {
             "title": each.title,
             "start_seconds": statistics.median(one.start for one in rounds),
-            "idle_cores": statistics.median(one.idle_cores for one in rounds),
+            "idle_cores": rounds[0].idle_cores,
             "memory_mib": statistics.median(one.memory for one in rounds),
             "drained_per_second": rounds[0].drained,
             "cores": {rate: statistics.median(one.cores[rate] for one in rounds) for rate in plan.rates},

@@ -51,8 +51,11 @@ class NotEqual(Exception):  # noqa: N818 - it is a result, not a mistake of ours
     """A contender's results are not those that the readings must give: its times don't count."""
 
 
-def run(contender: Contender, bootstrap: str, jars: Path, folder: Path, plan: Plan, *, with_backlog: bool) -> Run:
-    """Measure a contender once. Raises NotEqual, and TimeoutError if it does not start."""
+def run(contender: Contender, bootstrap: str, jars: Path, folder: Path, plan: Plan, *, is_first: bool) -> Run:
+    """Measure a contender once; what varies little, the rest and the backlog, in the first round only.
+
+    Raises NotEqual, and TimeoutError if it does not start.
+    """
     measured = Run()
     renew_topics(bootstrap)
     reader = Reader(bootstrap, contender.alerts, contender.statuses)
@@ -63,13 +66,14 @@ def run(contender: Contender, bootstrap: str, jars: Path, folder: Path, plan: Pl
             measured.start = started(running, reader, bootstrap, begun)
             for rate in plan.rates:
                 _at_rate(running, reader, bootstrap, rate, plan=plan, measured=measured)
-            used, since = running.cpu_seconds(), time.monotonic()
-            time.sleep(plan.idle)  # this is what is measured
-            measured.idle_cores = (running.cpu_seconds() - used) / (time.monotonic() - since)
+            if is_first:
+                used, since = running.cpu_seconds(), time.monotonic()
+                time.sleep(plan.idle)  # this is what is measured
+                measured.idle_cores = (running.cpu_seconds() - used) / (time.monotonic() - since)
             measured.memory = running.memory()
     finally:
         reader.end()
-    if with_backlog:
+    if is_first:
         measured.drained = _drain(contender, bootstrap, jars, folder, plan.backlog)
     return measured
 
