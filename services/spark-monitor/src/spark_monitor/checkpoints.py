@@ -178,6 +178,8 @@ def _damaged(folder: Path) -> Path | None:
     last_commit = max(_batches(folder / "commits"), default=None)
     if _offsets(_first_offsets(folder)) is None:
         return _first_offsets(folder)
+    if last_offsets is None and (begun := sorted((folder / "offsets").glob("*"))):
+        return begun[0]  # A full disk left the beginning of the first batch, behind which Spark would not begin again.
     if last_offsets is not None and _offsets(folder / "offsets" / str(last_offsets)) is None:
         return folder / "offsets" / str(last_offsets)
     if last_commit is not None:
