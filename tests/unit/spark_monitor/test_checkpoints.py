@@ -126,13 +126,20 @@ def test_a_first_batch_that_a_full_disk_cut_off_does_not_stand_in_the_way(tmp_pa
     """Spark refuses to begin its first batch where any file of it lies."""
     first = take(tmp_path)
     spark_ran(first)
-    assert take(tmp_path).folder == first.folder, "a kill before the first boundary leaves nothing there"
-    write(first.folder / "offsets/.0.5a1c.tmp", "v1")
-    anew = take(tmp_path)
-    assert (anew.news, anew.folder != first.folder) == (
-        f"{first.folder.name}/offsets/.0.5a1c.tmp is damaged: starting anew where it last stood", True,
-    )  # fmt: skip
-    assert anew.starting == {"suhu": {"0": 0}}
+    left = first.folder / "offsets/.0.5a1c.tmp"
+    write(left, "v1")
+    again = take(tmp_path)
+    again.tidy()
+    assert (again.folder, left.exists()) == (first.folder, False)
+
+
+def test_tidying_leaves_complete_batches_alone(tmp_path: Path) -> None:
+    first = take(tmp_path)
+    first.tidy()
+    spark_ran(first, 10)
+    first.tidy()
+    assert (first.folder / "offsets/0").exists()
+    assert (first.folder / "offsets/.0.crc").exists()
 
 
 def test_offsets_half_written_in_a_crash_are_of_no_completed_batch(tmp_path: Path) -> None:

@@ -125,6 +125,13 @@ class Checkpoint:
             shutil.rmtree(old)
         return cls(_folder(file, entry), entry.starting, may_repeat, news)
 
+    def tidy(self) -> None:
+        """Remove what a full disk left of a first batch: behind any file of it Spark would not begin again."""
+        log = self.folder / "offsets"
+        if not _batches(log):
+            for left in log.glob("*"):
+                left.unlink()
+
     @property
     def stands_at(self) -> Offsets:
         """Where the last completed batch began; what came later is read again or for the first time."""
@@ -178,8 +185,6 @@ def _damaged(folder: Path) -> Path | None:
     last_commit = max(_batches(folder / "commits"), default=None)
     if _offsets(_first_offsets(folder)) is None:
         return _first_offsets(folder)
-    if last_offsets is None and (begun := sorted((folder / "offsets").glob("*"))):
-        return begun[0]  # A full disk left the beginning of the first batch, behind which Spark would not begin again.
     if last_offsets is not None and _offsets(folder / "offsets" / str(last_offsets)) is None:
         return folder / "offsets" / str(last_offsets)
     if last_commit is not None:

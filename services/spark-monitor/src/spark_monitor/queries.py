@@ -121,6 +121,7 @@ def starters(
 
     def starter(name: str, topics: tuple[str, ...]) -> Callable[[], StreamingQuery]:
         def start() -> StreamingQuery:
+            checkpoints[name].tidy()
             starting = starting_offsets(checkpoints[name].starting, topics, partitions, config.starting_offsets)
             messages = _read(spark, config, topics, json.dumps(starting))
             return _start(name, transforms[name](messages, rules), checkpoints[name].folder, config)
