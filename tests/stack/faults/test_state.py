@@ -26,7 +26,8 @@ def test_cut_off_files(around: Callable[..., Any], stack: Stack) -> None:
         # At a boundary Spark has written a commit file.
         eventually(
             lambda: (
-                in_checkpoints(stack, "ls alerts-*/commits status-*/commits 2>&1 | grep -c '^[0-9]' || true")[0] > "1"
+                set(in_checkpoints(stack, "ls -d */commits/[0-9]* | cut -d - -f 1 || true").split())
+                == {"alerts", "status"}
             ),
             lambda: "no boundary",
             150,
