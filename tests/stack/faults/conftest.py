@@ -11,7 +11,7 @@ from tests.stack.faults.ledger import COLUMNS, Ledger, Row
 from tests.stack.project import Stack
 
 ROWS = pytest.StashKey[list[Row]]()
-RATE = 100
+RATE = 200
 """Readings a second while a fault lasts."""
 
 
