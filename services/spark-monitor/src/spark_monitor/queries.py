@@ -70,6 +70,11 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
         # All state stores together, in MB. Without it each takes what it likes.
         "spark.sql.streaming.stateStore.rocksdb.boundedMemoryUsage": "true",
         "spark.sql.streaming.stateStore.rocksdb.maxMemoryUsageMB": "128",
+        # A file's index must fit into a sixty-fourth of that, or it is read and unpacked anew for each look. With two
+        # hours of 1,000 warehouses, blocks of 4 KB (the default) serve 600 readings a second so, blocks of 16 KB 2,000;
+        # with these 2,000 are no effort.
+        "spark.sql.streaming.stateStore.rocksdb.blockSizeKB": "64",
+        "spark.sql.streaming.stateStore.rocksdb.highPriorityPoolRatio": "0.4",
         # How many boundaries back a query could be set, which nobody does. Each keeps its files: by the default,
         # a hundred, the disk would fill for eight hours.
         "spark.sql.streaming.minBatchesToRetain": "10",
