@@ -280,7 +280,8 @@ def test_topics_made_anew_are_read_from_their_beginning(monitor: MonitorProcess,
     client_of_the_new.flush()
     events = len(monitor.events)
     monitor.start()
-    assert any("less than was read of" in str(event.get("event")) for event in monitor.events[events:])
+    said = [str(event.get("event")) for event in monitor.events[events:]]
+    assert any("less than was read of" in event for event in said), said
     monitor.wait_for("ANEW", ["Suhu 85.00°C -", "kelembaban belum ada"])
 
 

@@ -1,4 +1,4 @@
-"""Half an hour at 2,000 readings a second: nothing may grow that does not have to.
+"""Half an hour at 2,000 readings a second: nothing may grow that does not have to, and the results keep up.
 
 The status keeps two hours of each warehouse, so its state grows for two hours and is level from then on. Here the
 readings' own time runs ten times as fast, from five hours ago until now: the state is full after twelve minutes.
@@ -21,6 +21,9 @@ TIME_LAPSE = 10
 WAREHOUSES = 1000
 WARM_UP = 0.4
 """The part of the time after which things must be level."""
+
+MAY_WAIT_SECONDS = 3
+"""How far the results may be behind once the state is full: a checkpoint's boundary takes a second of them."""
 
 MEASURE = """
 du -sk /var/lib/spark-monitor/checkpoints | cut -f1
@@ -54,6 +57,7 @@ def sample(stack: Stack) -> dict[str, float]:
 @pytest.mark.soak
 def test_nothing_grows(around: Callable[..., Any], stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     samples: list[dict[str, float]] = []
+    begun_at = time.time()
     with around(f"soak: {RATE} readings a second for {MINUTES:g} minutes", rate=20) as fault:
         producer = Producer({"bootstrap.servers": stack.bootstrap, "linger.ms": 5})
         begun, sent, since = time.monotonic(), 0, time.time() - TIME_LAPSE * MINUTES * 60
@@ -73,6 +77,11 @@ def test_nothing_grows(around: Callable[..., Any], stack: Stack, capsys: pytest.
         assert producer.flush(60) == 0
         fault.is_over()
         fault.remark = f"{sent} readings besides"
+    said = [event for event in stack.events(begun_at) if event["event"] == "last minute"]
+    assert len(said) >= MINUTES - 1
+    for minute, figures in enumerate(said):
+        assert figures["lag"] is not None, f"Kafka did not answer in minute {minute}"
+        assert figures["lag"] <= MAY_WAIT_SECONDS * RATE, f"behind in minute {minute}: {figures}"
     level = samples[int(len(samples) * WARM_UP) :]
     half = len(level) // 2
     for name in level[0].keys() - {"minute"}:

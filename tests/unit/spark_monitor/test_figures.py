@@ -60,7 +60,7 @@ def test_take_starts_anew() -> None:
     figures.alert(0.1)
     figures.status(0.1)
     figures.refusal("NOT_JSON")
-    figures.processed("suhu-0", 0)
+    figures.judged("suhu-0", 0)
     figures.take()
     assert figures.take() == NOTHING
 
@@ -68,40 +68,40 @@ def test_take_starts_anew() -> None:
 def test_a_reading_counts_once_though_it_has_an_alert_and_a_status() -> None:
     figures = Figures({})
     for offset in (5, 5, 6):
-        figures.processed("suhu-0", offset)
-    figures.processed("suhu-1", 5)
+        figures.judged("suhu-0", offset)
+    figures.judged("suhu-1", 5)
     assert figures.take()["readings"] == 3
 
 
 def test_a_reading_without_a_result_counts_with_the_next() -> None:
     figures = Figures({})
-    figures.processed("suhu-0", 5)
-    figures.processed("suhu-0", 8)
+    figures.judged("suhu-0", 5)
+    figures.judged("suhu-0", 8)
     assert figures.take()["readings"] == 4
 
 
 def test_a_repeated_reading_does_not_count() -> None:
     figures = Figures({})
-    figures.processed("suhu-0", 5)
-    figures.processed("suhu-0", 6)
+    figures.judged("suhu-0", 5)
+    figures.judged("suhu-0", 6)
     figures.take()
-    figures.processed("suhu-0", 5)
-    figures.processed("suhu-0", 7)
+    figures.judged("suhu-0", 5)
+    figures.judged("suhu-0", 7)
     assert figures.take()["readings"] == 1
 
 
 def test_what_is_read_back_does_not_count_but_is_processed() -> None:
     figures = Figures({})
-    figures.processed("suhu-0", 5, count=False)
+    figures.judged("suhu-0", 5, count=False)
     assert figures.lag({"suhu": {"0": 6}}) == 0
-    figures.processed("suhu-0", 6)
+    figures.judged("suhu-0", 6)
     assert figures.take()["readings"] == 1
 
 
 def test_lag_is_what_has_no_result_yet_in_all_partitions() -> None:
     figures = Figures({})
-    figures.processed("suhu-0", 9)
-    figures.processed("suhu-1", 4)
+    figures.judged("suhu-0", 9)
+    figures.judged("suhu-1", 4)
     assert figures.lag({"suhu": {"0": 10, "1": 5}}) == 0
     assert figures.lag({"suhu": {"0": 13, "1": 7}}) == 3 + 2
 
@@ -116,13 +116,13 @@ def test_a_partition_without_a_result_counts_from_the_first_look() -> None:
 def test_lag_is_never_negative_in_a_partition() -> None:
     """The ends were asked for before the last results came."""
     figures = Figures({})
-    figures.processed("suhu-0", 9)
+    figures.judged("suhu-0", 9)
     assert figures.lag({"suhu": {"0": 4}}) == 0
 
 
 def test_take_does_not_change_the_lag() -> None:
     figures = Figures({})
-    figures.processed("suhu-0", 9)
+    figures.judged("suhu-0", 9)
     figures.take()
     assert figures.lag({"suhu": {"0": 12}}) == 2
 
@@ -130,7 +130,7 @@ def test_take_does_not_change_the_lag() -> None:
 def test_it_is_overtaken_when_kafka_removes_what_has_no_result_yet() -> None:
     figures = Figures({})
     assert not figures.is_overtaken({"suhu": {"0": 500}}), "of a partition without results nothing is known"
-    figures.processed("suhu-0", 9)
+    figures.judged("suhu-0", 9)
     assert not figures.is_overtaken({"suhu": {"0": 10}})
     assert figures.is_overtaken({"suhu": {"0": 11}})
 
@@ -138,7 +138,7 @@ def test_it_is_overtaken_when_kafka_removes_what_has_no_result_yet() -> None:
 def test_what_was_gone_before_the_start_does_not_overtake() -> None:
     """Old results are read back; the readings behind them were removed, said to be gone, and skipped."""
     figures = Figures({"suhu": {"0": 40}})
-    figures.processed("suhu-0", 9, count=False)
+    figures.judged("suhu-0", 9, count=False)
     assert not figures.is_overtaken({"suhu": {"0": 40}})
     assert figures.is_overtaken({"suhu": {"0": 41}})
     assert figures.lag({"suhu": {"0": 45}}) == 5
@@ -147,16 +147,59 @@ def test_what_was_gone_before_the_start_does_not_overtake() -> None:
 def test_results_that_come_again_are_no_standstill() -> None:
     """A replay gives results behind the highest that is known, for minutes."""
     figures = Figures({})
-    figures.processed("suhu-0", 9)
+    figures.judged("suhu-0", 9)
     for offset in range(4):
-        figures.processed("suhu-0", offset)
+        figures.judged("suhu-0", offset)
         assert figures.stalled({"suhu": {"0": 12}}) == []
 
 
 def test_a_partition_is_stalled_when_it_stays_behind_without_a_result() -> None:
     figures = Figures({})
-    figures.processed("suhu-0", 9)
+    figures.judged("suhu-0", 9)
     assert [figures.stalled({"suhu": {"0": end}}) for end in (12, 15, 18)] == [[], [], ["suhu-0"]]
-    figures.processed("suhu-0", 10)
+    figures.judged("suhu-0", 10)
     assert [figures.stalled({"suhu": {"0": end}}) for end in (20, 20, 11)] == [[], [], []], "it got results, then all"
     assert figures.stalled({"suhu": {"0": 12}}) == []
+
+
+def test_an_alert_does_not_hide_that_the_statuses_fall_behind() -> None:
+    figures = Figures({"suhu": {"0": 10}}, combined=["suhu"])
+    figures.alerted("suhu-0", 19)
+    assert figures.lag({"suhu": {"0": 20}}) == 10
+    figures.judged("suhu-0", 19)
+    assert figures.lag({"suhu": {"0": 20}}) == 0
+    assert figures.take()["readings"] == 10
+
+
+def test_without_a_status_an_alert_judges_its_reading() -> None:
+    figures = Figures({"mesin": {"0": 10}}, combined=["suhu"])
+    figures.alerted("mesin-0", 19)
+    figures.refused("mesin-0", 20)
+    assert figures.lag({"mesin": {"0": 21}}) == 0
+
+
+def test_a_refused_message_gets_no_status_and_waits_for_none() -> None:
+    figures = Figures({"suhu": {"0": 10}}, combined=["suhu"])
+    figures.refused("suhu-0", 10)
+    assert figures.lag({"suhu": {"0": 11}}) == 0
+
+
+def test_a_refused_message_does_not_judge_the_readings_before_it() -> None:
+    figures = Figures({"suhu": {"0": 10}}, combined=["suhu"])
+    for offset in (12, 13, 15):
+        figures.refused("suhu-0", offset)
+    assert figures.lag({"suhu": {"0": 16}}) == 6
+    figures.judged("suhu-0", 11)
+    assert figures.lag({"suhu": {"0": 16}}) == 2, "12 and 13 are known to be refused, 14 is yet to be judged"
+    figures.judged("suhu-0", 14)
+    assert figures.lag({"suhu": {"0": 16}}) == 0
+    assert figures.take()["readings"] == 6
+
+
+def test_statuses_that_stand_still_are_noticed_though_alerts_come() -> None:
+    figures = Figures({"suhu": {"0": 10}}, combined=["suhu"])
+    stalled = []
+    for end in (12, 15, 18):
+        figures.alerted("suhu-0", end - 1)
+        stalled.append(figures.stalled({"suhu": {"0": end}}))
+    assert stalled == [[], [], ["suhu-0"]]

@@ -66,7 +66,7 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         return 1
     announce(checkpoints, kafka)
     status = checkpoints.get(queries.STATUS_QUERY)
-    figures = Figures(status.goes_on_from if status else {})
+    figures = Figures(status.goes_on_from if status else {}, rules.combined_topics)
     display = Display(rules, config.display)
     reporter = Reporter(
         config.kafka_bootstrap_servers,

@@ -2,19 +2,27 @@
 
 import math
 import threading
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
 from typing import Any
+
+from pyroaring import BitMap64
 
 
 class Figures:
     """Counts of results and how long they took from Kafka's receipt of the reading to the printed line. Thread-safe."""
 
-    def __init__(self, going_on_from: Mapping[str, Mapping[str, int]]) -> None:
-        """`going_on_from`: the first offset of each topic's partition that is yet to be judged."""
+    def __init__(self, going_on_from: Mapping[str, Mapping[str, int]], combined: Collection[str] = ()) -> None:
+        """`going_on_from`: the first offset of each topic's partition that is yet to be judged.
+
+        `combined`: the topics whose readings get a status each. They are judged when it is there: an alert comes first,
+        and would hide that the statuses fall behind.
+        """
         self._lock = threading.Lock()
+        self._combined = frozenset(combined)
         self._processed = {f"{topic}-{number}": at for topic, of in going_on_from.items() for number, at in of.items()}
         self._results: Counter[str] = Counter()
+        self._refused_ahead: defaultdict[str, BitMap64] = defaultdict(BitMap64)
         self._behind: list[dict[str, int]] = []
         self._forget()
 
@@ -26,14 +34,41 @@ class Figures:
         self._alert_seconds: list[float] = []
         self._status_seconds: list[float] = []
 
-    def processed(self, partition: str, offset: int, *, count: bool = True) -> None:
-        """Note that the reading at `offset` of a source partition (`topic-number`) has a result."""
+    def alerted(self, partition: str, offset: int, *, count: bool = True) -> None:
+        """Note that the reading at `offset` of a source partition (`topic-number`) has raised an alert."""
+        if partition.rpartition("-")[0] not in self._combined:
+            self.judged(partition, offset, count=count)
+
+    def judged(self, partition: str, offset: int, *, count: bool = True) -> None:
+        """Note that nothing more comes of the reading at `offset`, nor of those before it."""
         with self._lock:
             self._results[partition] += 1
-            before = self._processed.get(partition, offset)
-            if offset >= before:
-                self._processed[partition] = offset + 1
-                self._readings += (offset + 1 - before) * count
+            self._move_up(partition, offset, count=count)
+
+    def refused(self, partition: str, offset: int, *, count: bool = True) -> None:
+        """Note that the message at `offset` is refused: known, maybe, before the readings ahead of it are judged."""
+        if partition.rpartition("-")[0] not in self._combined:
+            self.judged(partition, offset, count=count)
+            return
+        with self._lock:
+            self._results[partition] += 1
+            if offset > self._processed.get(partition, offset):
+                self._refused_ahead[partition].add(offset)
+            else:
+                self._move_up(partition, offset, count=count)
+
+    def _move_up(self, partition: str, offset: int, *, count: bool) -> None:
+        before = self._processed.get(partition, offset)
+        if offset < before:
+            return
+        reached = offset + 1
+        ahead = self._refused_ahead[partition]
+        ahead.remove_range(0, reached)
+        while reached in ahead:
+            ahead.discard(reached)
+            reached += 1
+        self._processed[partition] = reached
+        self._readings += (reached - before) * count
 
     def alert(self, seconds: float) -> None:
         """Count an alert; `seconds` from the reading's receipt to now."""
@@ -62,7 +97,7 @@ class Figures:
     def is_overtaken(self, first: Mapping[str, Mapping[str, int]]) -> bool:
         """Say whether Kafka has removed readings without a result, given the sources' first offsets.
 
-        For topics whose every reading in order has one, which is what a status gives.
+        For topics whose every reading in order has one, which is what a status is.
         """
         with self._lock:
             return any(

@@ -207,7 +207,7 @@ class Reporter(threading.Thread):
     def _alert(self, result: Result, *, is_new: bool) -> list[str]:
         alert = from_json(result.value)
         partition, offset = origin_of(alert["alert_id"])
-        self._figures.processed(partition, offset, count=is_new)
+        self._figures.alerted(partition, offset, count=is_new)
         if not self._is_first(result, f"{partition} {alert['rule']}", offset):
             return []
         lines = self._display.alert(alert, offset)
@@ -218,7 +218,7 @@ class Reporter(threading.Thread):
     def _status(self, result: Result, *, is_new: bool) -> list[str]:
         status = from_json(result.value)
         partition, offset = origin_of(status["status_id"])
-        self._figures.processed(partition, offset, count=is_new)
+        self._figures.judged(partition, offset, count=is_new)
         is_first = self._is_first(result, f"{partition} {status['rule']}", offset)
         # A status that is read back was shown in its time.
         now = time.time() if is_new else status["received_at"]
@@ -233,7 +233,7 @@ class Reporter(threading.Thread):
     def _refusal(self, result: Result, *, is_new: bool) -> list[str]:
         told = told_by(result.headers)
         partition, offset = f"{told['topic']}-{told['partition']}", int(told["offset"])
-        self._figures.processed(partition, offset, count=is_new)
+        self._figures.refused(partition, offset, count=is_new)
         if self._is_first(result, partition, offset) and is_new:
             self._figures.refusal(told["exception.class.name"])
             log.debug("refused", **told)
