@@ -1,11 +1,15 @@
 """The rules that ship with the monitor, and what is said of each kind of mistake."""
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from spark_monitor import rules_file
-from spark_monitor.rules import Rules
+from spark_monitor.rules import Rules, Silence
 
 FILE = Path(__file__).parents[3] / "services/spark-monitor/rules.yaml"
 TEXT = FILE.read_text("utf-8")
@@ -137,6 +141,51 @@ KINDS = {
         "statuses:",
         "states: unknown section; known are streams, alerts, statuses",
     ),
+    "the canary's name": (
+        [("  mesin: #", "  kenari: #"), ("stream: mesin", "stream: kenari")],
+        "  mesin:",
+        "streams.kenari: expected another name: this one is the monitor's own",
+    ),
+    "the canary's alert": (
+        [("  suhu_mesin_tinggi:", "  kenari:")],
+        "  suhu_mesin_tinggi:",
+        "alerts.kenari: expected another name: this one is the monitor's own",
+    ),
+    "the canary's topic": (
+        [("topic: sensor-kelembaban-gudang", "topic: monitor-kenari")],
+        "topic: sensor-kelembaban-gudang",
+        "streams.kelembaban.topic: expected another topic: this one is the monitor's own",
+    ),
+    "a deadband below 0": (
+        [("deadband: 1", "deadband: -1")],
+        "severity: critical",
+        "alerts.suhu_tinggi.incident.deadband: Input should be greater than or equal to 0; found -1",
+    ),
+    "a deadband that leads out of what is plausible": (
+        [("deadband: 1", "deadband: 171")],
+        "severity: critical",
+        "alerts.suhu_tinggi.incident.deadband: expected one by which 80 stays within what is plausible for suhu",
+    ),
+    "a deadband that is more than the limit": (
+        [("above: 70", "above: 0.5")],
+        "severity: warning",
+        "alerts.kelembaban_tinggi.incident.deadband: expected one by which 0.5 stays within what is plausible",
+    ),
+    "a severity that is not known": (
+        [("severity: warning", "severity: high")],
+        "severity: warning",
+        "alerts.kelembaban_tinggi.incident.severity: Input should be 'info', 'warning' or 'critical'; found 'high'",
+    ),
+    "an interval of nothing": (
+        [("{interval: 1}", "{interval: 0}")],
+        "silence: {interval: 1}",
+        "streams.suhu.silence.interval: Input should be greater than 0; found 0",
+    ),
+    "silent before the next reading is due": (
+        [("{interval: 1}", "{interval: 60, silent_after: 60}")],
+        "silence: {interval: 1}",
+        "streams.suhu.silence: expected interval < silent_after < forget_after",
+    ),
     "a range upside down": (
         [("[0, 100]", "[100, 0]")],
         "[0, 100]",
@@ -150,6 +199,57 @@ def test_each_kind_of_mistake_is_said_with_its_line_and_path(kind: str) -> None:
     changes, where, said = KINDS[kind]
     found = mistakes(*changes)
     assert any(each.startswith(f"{line_of(where)}: {said}") for each in found), (line_of(where), found)
+
+
+def test_a_wrong_interval_is_said_once() -> None:
+    assert len(mistakes(("{interval: 1}", "{interval: soon}"))) == 1
+
+
+def test_what_is_silent_and_what_makes_incidents() -> None:
+    rules = rules_file.load(FILE)
+    assert rules.watched_streams == ("suhu", "kelembaban", "mesin")
+    assert rules.watched_topics == rules.topics
+    silence = rules.streams["suhu"].silence
+    assert silence is not None
+    assert (silence.interval, silence.silent_after, silence.forget_after) == (1, 5, 3600)
+    assert Silence.model_validate({"interval": 20}).silent_after == 60
+    incident = rules.alerts["suhu_tinggi"].incident
+    assert incident is not None
+    assert (incident.severity, incident.on_delay, incident.off_delay, incident.deadband) == ("critical", 30, 30, 1)
+    assert [stream.entity_label for stream in rules.streams.values()] == ["Gudang", "Gudang", "Sensor"]
+
+
+def test_a_stream_without_silence_or_incidents_is_not_watched() -> None:
+    text = TEXT.replace("    silence: {interval: 1}\n", "", 1)
+    found = rules_file.check(text.replace(text[text.index("    incident: {severity: warning") :].split("\n")[0], "", 1))
+    assert isinstance(found, Rules)
+    assert found.watched_streams == ("suhu", "mesin")
+    assert found.watched_topics == ("sensor-suhu-gudang", "sensor-suhu")
+
+
+def test_the_version_is_that_of_the_content() -> None:
+    """Not of the comments, nor of the process: a set of names has another order in each."""
+    versions = {
+        subprocess.run(
+            [sys.executable, "-c", PRINT_VERSION, str(FILE)], env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "2", "3", "4")
+    }  # fmt: skip
+    (version,) = versions
+    assert re.fullmatch(r"[0-9a-f]{12}", version)
+    without_comments = rules_file.check(re.sub(r"#.*", "", TEXT))
+    other = rules_file.check(TEXT.replace("on_delay: 30", "on_delay: 31", 1))
+    assert isinstance(without_comments, Rules)
+    assert isinstance(other, Rules)
+    assert without_comments.version == version != other.version
+
+
+PRINT_VERSION = """
+import sys, pathlib
+from spark_monitor import rules_file
+print(rules_file.load(pathlib.Path(sys.argv[1])).version, end="")
+"""
 
 
 def test_all_mistakes_come_in_one_run_by_line() -> None:
@@ -169,6 +269,7 @@ def test_all_mistakes_come_in_one_run_by_line() -> None:
         ("streams: {A: {}}", "f:1: streams.A: String should match pattern"),
         ("streams:\n  a: \x07", "f:2: file: not YAML: the character U+0007 is not allowed"),
         ("streams:\n  ? [a]\n  : b", "f:2: file: not YAML: found unhashable key"),
+        ("?", "f:1: None: unknown section; known are streams, alerts, statuses"),
         ("streams:\n  a: &a {x: *a}", "f:2: streams.a.topic: Field required"),
     ],
 )

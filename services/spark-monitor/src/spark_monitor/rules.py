@@ -4,10 +4,12 @@ Here stand the forms, and what is wrong inside one part. `rules_file` reads the 
 other.
 """
 
+import hashlib
+import json
 import string
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -28,6 +30,14 @@ KAFKA_TIME = "kafka"
 """As a stream's `event_time`: Kafka's timestamp, for messages without a time of their own."""
 
 COMPARISONS = ("above", "at_least", "below", "at_most")
+
+SHORTEST_SILENCE = 5
+"""Seconds without a reading that nobody should be called for."""
+
+Severity = Literal["info", "warning", "critical"]
+Delay = Annotated[FiniteFloat, Field(ge=0)]
+Duration = Annotated[FiniteFloat, Field(gt=0)]
+"""Both in seconds."""
 
 
 def _template(*places: str) -> AfterValidator:
@@ -51,8 +61,33 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Silence(Part):
+    """When a stream's sensor counts as silent, as forgotten, and how often an open silence is said. In seconds.
+
+    `interval` is the time between two readings of a sensor, `silent_after` by default three of them, at least 5 s.
+    """
+
+    interval: Duration
+    silent_after: Annotated[
+        Duration, Field(default_factory=lambda given: max(SHORTEST_SILENCE, 3 * given.get("interval", 0)))
+    ]
+    forget_after: Duration = 3600
+    remind_every: Duration = 900
+    severity: Severity = "warning"
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.interval < self.silent_after < self.forget_after:
+            raise ValueError("expected interval < silent_after < forget_after")
+        return self
+
+
 class Stream(Part):
-    """One quantity: where its readings come from, how they look, and what is physically plausible (in `unit`)."""
+    """One quantity: where its readings come from, how they look, and what is physically plausible (in `unit`).
+
+    `entity_label` is what an entity is called in the lines about incidents. Without `silence`, nobody waits for a
+    reading.
+    """
 
     topic: TopicName
     entity_field: JsonField
@@ -62,6 +97,8 @@ class Stream(Part):
     unit: str
     plausible: tuple[FiniteFloat, FiniteFloat]
     event_time: JsonField = "timestamp"
+    entity_label: Annotated[str, StringConstraints(min_length=1)] = "Gudang"
+    silence: Silence | None = None
 
     @field_validator("plausible")
     @classmethod
@@ -76,8 +113,24 @@ class Stream(Part):
         return "%.0f" if self.value_type == "integer" else "%.2f"
 
 
+class Incident(Part):
+    """When an alert's readings make an incident: how long beyond the limit, how long and how far back within it.
+
+    The delays are seconds of event time; `remind_every` is seconds of the clock; `deadband` is in the stream's unit.
+    """
+
+    severity: Severity = "warning"
+    on_delay: Delay = 30
+    off_delay: Delay = 30
+    deadband: Annotated[FiniteFloat, Field(ge=0)] = 0
+    remind_every: Duration = 900
+
+
 class Alert(Part):
-    """Raised for every reading of `stream` beyond its limit (in the stream's unit); `overrides` has entities' own."""
+    """Raised for every reading of `stream` beyond its limit (in the stream's unit); `overrides` has entities' own.
+
+    Without `incident` there are only the alerts.
+    """
 
     stream: Name
     above: FiniteFloat | None = None
@@ -87,6 +140,7 @@ class Alert(Part):
     overrides: Mapping[str, FiniteFloat] = {}
     keterangan: str | None = None
     message: Annotated[str, _template("entity", "value", "unit", "threshold", "time", "keterangan")]
+    incident: Incident | None = None
 
     @model_validator(mode="after")
     def _has_one_comparison(self) -> Self:
@@ -157,6 +211,23 @@ class Rules(Part):
         """The topics of the streams that any status combines."""
         return tuple(dict.fromkeys(self.streams[name].topic for name in self.combined_streams))
 
+    @cached_property
+    def watched_streams(self) -> tuple[str, ...]:
+        """The streams of which incidents or silences are made, in the file's order."""
+        with_incidents = {alert.stream for alert in self.alerts.values() if alert.incident}
+        return tuple(name for name, stream in self.streams.items() if stream.silence or name in with_incidents)
+
+    @cached_property
+    def watched_topics(self) -> tuple[str, ...]:
+        """The topics of the streams of which incidents or silences are made."""
+        return tuple(dict.fromkeys(self.streams[name].topic for name in self.watched_streams))
+
+    @cached_property
+    def version(self) -> str:
+        """What tells these rules from others: 12 hexadecimal digits, the same for the same content."""
+        text = json.dumps(_sorted(self.model_dump(mode="python")), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
     def statuses_with(self, stream: str) -> list[str]:
         """Return the names of the statuses that a stream is part of."""
         return [name for name, status in self.statuses.items() if stream in status.streams]
@@ -168,3 +239,12 @@ class Rules(Part):
     def alerts_in(self, status: Status) -> dict[str, Alert]:
         """Return the alerts that tell one combination from another in a status, by name."""
         return {name: alert for stream in status.streams for name, alert in self.alerts_of(stream).items()}
+
+
+def _sorted(content: Any) -> Any:  # noqa: ANN401 - any part of the rules
+    """Return the same with each set as a list in order: a set's own order is another in each process."""
+    if isinstance(content, Mapping):
+        return {name: _sorted(each) for name, each in content.items()}
+    if isinstance(content, frozenset):
+        return sorted(content)
+    return [_sorted(each) for each in content] if isinstance(content, tuple) else content

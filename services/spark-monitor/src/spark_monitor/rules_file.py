@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from spark_monitor import canary
 from spark_monitor.rules import Alert, Rules, Status, Stream
 
 SECTIONS = ("streams", "alerts", "statuses")
@@ -72,7 +73,8 @@ def check(text: str) -> Rules | list[Mistake]:
     for place, said in _contradictions(data, parts):
         mistakes.append(lines.mistake(place, said))
     if mistakes:
-        return sorted(mistakes, key=lambda mistake: (mistake.line, mistake.place))
+        # A key may be anything that YAML has, also nothing.
+        return sorted(mistakes, key=lambda mistake: (mistake.line, tuple(map(str, mistake.place))))
     return Rules.model_validate(parts)
 
 
@@ -126,6 +128,8 @@ def _parts(section: str, data: dict[str, Any], lines: _Lines, mistakes: list[Mis
             parts[name] = getattr(alone, section)[name]
         except ValidationError as error:
             for wrong in error.errors():
+                if wrong["type"] == "default_factory_not_called":
+                    continue  # It follows from another mistake.
                 place = tuple(step for step in wrong["loc"] if step != "[key]")
                 said = wrong["msg"].removeprefix("Value error, ")
                 value = wrong["input"]
@@ -144,6 +148,7 @@ def _contradictions(data: dict[str, Any], parts: dict[str, dict[str, Any]]) -> I
     streams: dict[str, Stream] = parts["streams"]
     yield from _strangers(data)
     yield from _clashes(streams)
+    yield from _names_of_the_monitor(parts)
     for name, alert in parts["alerts"].items():
         if alert.stream in streams:
             yield from _contradictions_of_alert(name, alert, streams[alert.stream])
@@ -183,6 +188,16 @@ def _clashes(streams: dict[str, Stream]) -> Iterator[tuple[Place, str]]:
             yield ("streams", name, "value_field"), f"expected another than that of {other}, which reads the same topic"
 
 
+def _names_of_the_monitor(parts: dict[str, dict[str, Any]]) -> Iterator[tuple[Place, str]]:
+    """Yield what has the canary's name, or reads its topic: the monitor adds these itself."""
+    for section in "streams", "alerts":
+        if canary.NAME in parts[section]:
+            yield (section, canary.NAME), "expected another name: this one is the monitor's own"
+    for name, stream in parts["streams"].items():
+        if stream.topic == canary.TOPIC:
+            yield ("streams", name, "topic"), "expected another topic: this one is the monitor's own"
+
+
 def _contradictions_of_alert(name: str, alert: Alert, stream: Stream) -> Iterator[tuple[Place, str]]:
     lowest, highest = stream.plausible
     limits: dict[Place, float] = {(alert.comparison,): alert.threshold}
@@ -191,6 +206,11 @@ def _contradictions_of_alert(name: str, alert: Alert, stream: Stream) -> Iterato
         if not lowest <= limit <= highest:
             plausible = f"what is plausible for {alert.stream}, {lowest:g} to {highest:g}"
             yield ("alerts", name, *place), f"expected {plausible}; found {limit:g}"
+        elif alert.incident is not None:
+            back = limit + alert.incident.deadband * (-1 if alert.comparison in {"above", "at_least"} else 1)
+            if not lowest <= back <= highest:
+                said = f"expected one by which {limit:g} stays within what is plausible for {alert.stream}"
+                yield ("alerts", name, "incident", "deadband"), f"{said}; found {alert.incident.deadband:g}"
 
 
 def _contradictions_of_status(

@@ -1,0 +1,167 @@
+"""What an excursion beyond a limit amounts to, added up reading by reading. Pure arithmetic, no rules' words.
+
+A reading's value holds until the next one. After a gap nobody knows how long it did, so it counts for one interval of
+the sensor, and the rest of the time is noted as a gap.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from spark_monitor.rules import Alert, Stream
+
+ACTIVATION_KELVIN = 10_000.0
+"""ΔH/R of the mean kinetic temperature: 83.144 kJ/mol, as in USP <1079> and Haynes."""
+
+ZERO_CELSIUS = 273.15
+
+ABOVE = frozenset({"above", "at_least"})
+"""The comparisons for which more is worse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """An alert's limit for one entity, in the stream's unit, and how far back within it a value is cleared."""
+
+    comparison: str
+    threshold: float
+    deadband: float = 0.0
+
+    @classmethod
+    def of(cls, alert: Alert, entity_id: str) -> Self:
+        """Return the limit that holds for an entity."""
+        deadband = alert.incident.deadband if alert.incident else 0.0
+        return cls(alert.comparison, alert.overrides.get(entity_id, alert.threshold), deadband)
+
+    def is_beyond(self, value: float) -> bool:
+        """Say whether a value raises the alert."""
+        return _compared(self.comparison, value, self.threshold)
+
+    def is_cleared(self, value: float) -> bool:
+        """Say whether a value is within the limit by the deadband; between the two it is neither."""
+        back = -self.deadband if self.comparison in ABOVE else self.deadband
+        return not _compared(self.comparison, value, self.threshold + back)
+
+    def beyond(self, value: float) -> float:
+        """Return how far a value is beyond the limit; 0 within it."""
+        return max(0.0, value - self.threshold if self.comparison in ABOVE else self.threshold - value)
+
+    def worse(self, one: float, other: float) -> float:
+        """Return the worse of two values."""
+        return max(one, other) if self.comparison in ABOVE else min(one, other)
+
+
+def _compared(comparison: str, value: float, limit: float) -> bool:
+    if comparison == "above":
+        return value > limit
+    if comparison == "at_least":
+        return value >= limit
+    if comparison == "below":
+        return value < limit
+    return value <= limit
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a stream is measured: its sensors' interval and what counts as a gap, both in seconds, and whether in °C.
+
+    Without a known interval nothing is a gap.
+    """
+
+    interval: float | None
+    silent_after: float
+    is_celsius: bool
+
+    @classmethod
+    def of(cls, stream: Stream) -> Self:
+        """Return how a stream of the rules is measured."""
+        if stream.silence is None:
+            return cls(None, math.inf, stream.unit == "°C")
+        return cls(stream.silence.interval, stream.silence.silent_after, stream.unit == "°C")
+
+
+@dataclass(slots=True)
+class Excursion:
+    """Sums from the first reading to the newest. Times are epoch seconds, values are in the stream's unit.
+
+    `weight` is the time that is accounted for, `weighted` the integral of the value over it, `beyond` that of what is
+    beyond the limit, `heat` that of exp(-ΔH/RT), `gaps` the time that is not accounted for. The newest reading, `value`
+    at `at`, is in `peak` and `readings`, and in the sums when it is known how long it held.
+    """
+
+    begun: float
+    at: float
+    value: float
+    peak: float
+    readings: int = 1
+    weight: float = 0.0
+    weighted: float = 0.0
+    beyond: float = 0.0
+    heat: float = 0.0
+    gaps: float = 0.0
+
+    @classmethod
+    def begin(cls, at: float, value: float) -> Self:
+        """Return what one reading makes."""
+        return cls(at, at, value, value)
+
+    def as_list(self) -> list[float]:
+        """Return all of it for JSON."""
+        return [
+            self.begun, self.at, self.value, self.peak, self.readings,
+            self.weight, self.weighted, self.beyond, self.heat, self.gaps,
+        ]  # fmt: skip
+
+    def copy(self) -> Self:
+        """Return the same, to be kept while this one goes on."""
+        return replace(self)
+
+    def hold_until(self, at: float, limit: Limit, sampling: Sampling) -> None:
+        """Account for the newest reading, which held until `at`."""
+        seconds = at - self.at
+        if sampling.interval is not None and seconds > sampling.silent_after:
+            self.gaps += seconds - sampling.interval
+            seconds = sampling.interval
+        self.at = at
+        self.weight += seconds
+        self.weighted += seconds * self.value
+        self.beyond += seconds * limit.beyond(self.value)
+        if sampling.is_celsius:
+            self.heat += seconds * _heat(self.value)
+
+    def take(self, value: float, limit: Limit) -> None:
+        """Add a reading at the time that all is accounted for."""
+        self.value = value
+        self.peak = limit.worse(self.peak, value)
+        self.readings += 1
+
+    def figures(self, sampling: Sampling) -> Mapping[str, Any]:
+        """Return what the excursion amounts to until `at`: the fields of a record."""
+        duration = self.at - self.begun
+        no_time_yet = self.weight == 0
+        coverage = None
+        if sampling.interval is not None:
+            coverage = 1.0 if no_time_yet else min(1.0, self.readings / (duration / sampling.interval))
+        mkt = None
+        if sampling.is_celsius:
+            mkt = self.value if no_time_yet else _mean_kinetic(self.heat / self.weight)
+        return {
+            "peak": self.peak,
+            "mean": self.value if no_time_yet else self.weighted / self.weight,
+            "duration_seconds": duration,
+            "degree_minutes": self.beyond / 60,
+            "readings": self.readings,
+            "coverage": coverage,
+            "gap_seconds": self.gaps,
+            "mkt": mkt,
+        }
+
+
+def _heat(celsius: float) -> float:
+    return math.exp(-ACTIVATION_KELVIN / (celsius + ZERO_CELSIUS))
+
+
+def _mean_kinetic(mean_heat: float) -> float:
+    """Return the constant temperature (°C) that would have done the same to the goods."""
+    return ACTIVATION_KELVIN / -math.log(mean_heat) - ZERO_CELSIUS
