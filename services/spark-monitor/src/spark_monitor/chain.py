@@ -1,0 +1,81 @@
+"""Whether the alert chain is whole, and where it broke: the canary's pulses are followed from producer to reporter.
+
+No I/O. Times are in seconds of one monotonic clock.
+"""
+
+import threading
+from typing import Literal
+
+BACK_WITHIN_SECONDS = 15
+"""A pulse that is away for longer means that an alert would be, too."""
+
+FOLLOWED = 100
+"""How many pulses are waited for at once. The oldest decides, so those beyond need not be remembered."""
+
+Link = Literal["producer", "broker", "Spark", "reporter"]
+
+
+class Chain:
+    """Follows the pulses, whose numbers only grow. Thread-safe: each link reports from its own thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._away: dict[int, float] = {}
+        self._has_returned = False
+        self._acknowledged = -1
+        self._broker_is_there = True
+        self._results_end = 0
+        self._results_read = 0
+
+    def sent(self, pulse: int, now: float) -> None:
+        """Note that a pulse is on its way."""
+        with self._lock:
+            if len(self._away) < FOLLOWED:
+                self._away[pulse] = now
+
+    def acknowledged(self, pulse: int) -> None:
+        """Note that the broker has a pulse."""
+        with self._lock:
+            self._acknowledged = max(self._acknowledged, pulse)
+
+    def broker_answers(self, *, is_there: bool) -> None:
+        """Note whether the broker answered when it was last asked."""
+        with self._lock:
+            self._broker_is_there = is_there
+
+    def results_end(self, offset: int) -> None:
+        """Note where the topic with the pulses' alerts ends."""
+        with self._lock:
+            self._results_end = offset
+
+    def results_read(self, offset: int) -> None:
+        """Note up to where the reporter has read that topic."""
+        with self._lock:
+            self._results_read = offset
+
+    def returned(self, pulse: int) -> None:
+        """Note that a pulse has come back as an alert, perhaps once more after a restart.
+
+        Order is kept on the whole way, so none before it is waited for any longer.
+        """
+        with self._lock:
+            self._has_returned |= pulse in self._away
+            self._away = {each: since for each, since in self._away.items() if each > pulse}
+
+    @property
+    def has_returned(self) -> bool:
+        """Whether a pulse of this run has come back, so that the chain was whole once."""
+        with self._lock:
+            return self._has_returned
+
+    def broken_at(self, now: float) -> Link | None:
+        """Return the first link that a pulse did not pass in time, None while none is overdue."""
+        with self._lock:
+            oldest = next(iter(self._away.items()), None)
+            if oldest is None or now - oldest[1] <= BACK_WITHIN_SECONDS:
+                return None
+            if not self._broker_is_there:
+                return "broker"
+            if self._acknowledged < oldest[0]:
+                return "producer"
+            return "reporter" if self._results_end > self._results_read else "Spark"
