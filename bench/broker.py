@@ -14,10 +14,15 @@ from local_stack.kafka import local_kafka
 from local_stack.layout import Site
 from local_stack.processes import running
 
-INPUTS = {topic: {"message.timestamp.type": "LogAppendTime"} for topic in (*TOPICS.values(), "sensor-suhu")}
+LOG_APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
+INPUTS = dict.fromkeys((*TOPICS.values(), "sensor-suhu"), LOG_APPEND_TIME)
 OUTPUTS: dict[str, dict[str, str]] = {
-    topic: {} for topic in ("bench-alerts", "bench-statuses", "monitor-peringatan", "monitor-status")
-}
+    topic: {}
+    for topic in (
+        "bench-alerts", "bench-statuses", "monitor-peringatan", "monitor-status", "monitor-insiden", "monitor-detak",
+    )
+}  # fmt: skip
+CANARY = {"monitor-kenari": LOG_APPEND_TIME}
 REFUSED = {"monitor-ditolak": {"max.message.bytes": "2097152"}}
 SECONDS = 30
 
@@ -38,7 +43,7 @@ def renew_topics(bootstrap: str, partitions: int = 1) -> None:
     `partitions` is the sensors' topics'; those of results have one.
     """
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
-    topics = INPUTS | OUTPUTS | REFUSED
+    topics = INPUTS | OUTPUTS | REFUSED | CANARY
     known = admin.list_topics(timeout=SECONDS).topics
     if there := [topic for topic in topics if topic in known]:
         for deleted in admin.delete_topics(there).values():

@@ -18,6 +18,7 @@ from tests.eventually import eventually
 from sensorkit.publisher import NOT_KNOWN
 
 ROOT = Path(__file__).parents[2]
+INCIDENT_TAGS = ("[Insiden", "[Sensor ")
 TOPICS = {"suhu": "sensor-suhu-gudang", "kelembaban": "sensor-kelembaban-gudang"}
 
 
@@ -48,6 +49,8 @@ class MonitorProcess:
             **env,
         }
         self._is_heard = True
+        self._listens = threading.Event()
+        self._listens.set()
         self._env.pop("DISPLAY", None)
         self._env |= {name: value for name, value in env.items() if name == "DISPLAY"}
         self.process: subprocess.Popen[str]
@@ -97,14 +100,18 @@ class MonitorProcess:
         return max((int(commit.name) for commit in commits if commit.name.isdigit()), default=-1)
 
     def about(self, gudang: str) -> list[str]:
-        """Return the printed lines of one warehouse; a status is one string of five lines."""
+        """Return the printed alerts and statuses of one warehouse; a status is one string of five lines."""
         found: list[str] = []
         lines = list(self.lines)
         for number, line in enumerate(lines):
-            if f"Gudang {gudang}:" in line:
+            if f"Gudang {gudang}:" in line and not line.startswith(INCIDENT_TAGS):
                 is_status = line.startswith("[Status")
                 found.append("\n".join(lines[number : number + 5]) if is_status else line)
         return found
+
+    def incidents_of(self, gudang: str) -> list[str]:
+        """Return the printed lines about incidents and silences of one warehouse."""
+        return [line for line in list(self.lines) if line.startswith(INCIDENT_TAGS) and f"Gudang {gudang}:" in line]
 
     def wait_for(self, gudang: str, texts: Iterable[str], seconds: float = 90) -> None:
         """Wait until each text stands in a printed line of the warehouse."""
@@ -127,6 +134,26 @@ class MonitorProcess:
         """Wait until a printed line has the text."""
         eventually(lambda: any(text in line for line in list(self.lines)), lambda: f"not printed: {text}", seconds)
 
+    def stop_listening(self) -> None:
+        """Leave unread what the process prints, so that its pipe fills up; `listen` goes on with it."""
+        self._listens.clear()
+
+    def listen(self) -> None:
+        """Read again what the process prints."""
+        self._listens.set()
+
+    def spark(self) -> int:
+        """Return the process id of the monitor's Java machine."""
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if (process / "comm").read_text().strip() == "java" and os.getpgid(
+                    int(process.name)
+                ) == self.process.pid:
+                    return int(process.name)
+            except OSError:
+                continue
+        raise AssertionError("no Java machine")
+
     def close_stdout(self) -> None:
         """Stop listening to the process; what it prints then is an error to it. Needs one more line to take effect."""
         self._is_heard = False
@@ -137,6 +164,7 @@ class MonitorProcess:
             for line in process.stdout:
                 if not self._is_heard:
                     return
+                self._listens.wait()
                 self.lines.append(line.rstrip("\n"))
 
     def _read_events(self, process: subprocess.Popen[str]) -> None:

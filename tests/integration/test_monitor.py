@@ -260,6 +260,7 @@ def test_once_a_minute_it_says_what_it_did(monitor: MonitorProcess, client: Clie
     assert said["lag"] == 0
 
 
+@pytest.mark.long
 def test_topics_made_anew_are_read_from_their_beginning(monitor: MonitorProcess, client: Client, broker: Kafka) -> None:
     """Offsets, and so the results' ids, begin again: nothing may be taken for read or printed."""
     for _ in range(10):
@@ -304,7 +305,7 @@ def test_a_wrong_setting_ends_the_start_with_one_line() -> None:
     )
     assert ended.returncode == 1
     assert ended.stderr.splitlines() == [
-        "DISPLAY='loud': expected all or changes; Input should be 'all' or 'changes'",
+        "DISPLAY='loud': expected all, changes or incidents; Input should be 'all', 'changes' or 'incidents'",
         "TZ='Mars/Olympus': expected a time zone like Asia/Jakarta; no such time zone",
     ]
 

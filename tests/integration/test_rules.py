@@ -201,7 +201,7 @@ def test_the_shipped_rules_pass_their_own_tests_and_others_do_not(tmp_path: Path
     run = [sys.executable, "-m", "spark_monitor", "test-rules"]
     shipped = subprocess.run([*run, str(SHIPPED)], capture_output=True, text=True, check=False)
     assert shipped.returncode == 0, shipped.stdout + shipped.stderr
-    assert shipped.stdout.endswith("7 passed, 0 failed\n")
+    assert shipped.stdout.endswith("12 passed, 0 failed\n")
     other = tmp_path / "rules.yaml"
     other.write_text(SHIPPED.read_text("utf-8").replace("above: 70", "above: 71"), "utf-8")
     assert "[Stage" not in shipped.stderr
@@ -210,7 +210,7 @@ def test_the_shipped_rules_pass_their_own_tests_and_others_do_not(tmp_path: Path
     )
     assert failed.returncode == 1
     assert "-[Peringatan Kelembaban Tinggi] Gudang G1: Kelembaban 70.01% - 2026-11-22 11:29:18" in failed.stdout
-    assert failed.stdout.endswith("6 passed, 1 failed\n")
+    assert failed.stdout.endswith("11 passed, 1 failed\n")
 
 
 def test_a_rules_test_on_an_unknown_topic_is_said(tmp_path: Path) -> None:

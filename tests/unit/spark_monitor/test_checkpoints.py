@@ -122,11 +122,12 @@ def test_a_damaged_file_is_named_and_the_query_starts_anew(tmp_path: Path, file:
     assert anew.may_repeat == "everything"
 
 
-def test_a_first_batch_that_a_full_disk_cut_off_does_not_stand_in_the_way(tmp_path: Path) -> None:
-    """Spark refuses to begin its first batch where any file of it lies."""
+@pytest.mark.parametrize("log", ["offsets", "commits"])
+def test_a_first_batch_that_was_cut_off_does_not_stand_in_the_way(tmp_path: Path, log: str) -> None:
+    """Spark refuses to begin its first batch where any file of it lies: after a full disk, or a stop while it wrote."""
     first = take(tmp_path)
     spark_ran(first)
-    left = first.folder / "offsets/.0.5a1c.tmp"
+    left = first.folder / log / ".0.5a1c.tmp"
     write(left, "v1")
     again = take(tmp_path)
     again.tidy()
@@ -140,6 +141,7 @@ def test_tidying_leaves_complete_batches_alone(tmp_path: Path) -> None:
     first.tidy()
     assert (first.folder / "offsets/0").exists()
     assert (first.folder / "offsets/.0.crc").exists()
+    assert (first.folder / "commits/0").exists()
 
 
 def test_offsets_half_written_in_a_crash_are_of_no_completed_batch(tmp_path: Path) -> None:

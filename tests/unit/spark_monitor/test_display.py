@@ -426,3 +426,11 @@ def test_while_a_backlog_is_expected_even_fresh_incomplete_statuses_wait() -> No
 def test_a_status_of_rules_that_are_gone_is_not_shown() -> None:
     display = Display(RULES, "all")
     assert not display.status(status(rule="lama"), 1, NOW)
+
+
+def test_with_incidents_neither_alerts_nor_statuses_are_shown() -> None:
+    display = Display(RULES, "incidents")
+    assert display.alert(alert(), 1) == []
+    assert display.status(status(84.31, 72.18), 1, NOW) == []
+    assert display.status(status(84.31, None, complete=False), 2, NOW) == []
+    assert display.due(NOW + 100) == []

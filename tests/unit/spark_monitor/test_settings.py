@@ -21,6 +21,12 @@ def test_defaults() -> None:
     assert (settings.checkpoint_minutes, settings.driver_memory) == (5, "512m")
 
 
+@pytest.mark.parametrize("mode", ["all", "changes", "incidents"])
+def test_what_may_be_shown(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    monkeypatch.setenv("DISPLAY", mode)
+    assert load(MonitorSettings).display == mode
+
+
 def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     values = {
         "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",
@@ -53,8 +59,8 @@ def test_a_desktop_s_display_is_no_setting(monkeypatch: pytest.MonkeyPatch, scre
 @pytest.mark.parametrize(
     ("variable", "value", "expected"),
     [
-        ("DISPLAY", "some", "all or changes"),
-        ("DISPLAY", "changes:", "all or changes"),
+        ("DISPLAY", "some", "all, changes or incidents"),
+        ("DISPLAY", "changes:", "all, changes or incidents"),
         ("TZ", "WIB", "a time zone like Asia/Jakarta"),
         ("STARTING_OFFSETS", "newest", "earliest or latest"),
         ("CHECKPOINT_MINUTES", "0", "whole minutes, 1 to 60"),

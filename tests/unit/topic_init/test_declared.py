@@ -32,7 +32,15 @@ def test_the_shipped_file_declares_the_stacks_topics() -> None:
     assert declared["sensor-suhu-gudang"] == by_the_brokers_clock
     assert declared["sensor-kelembaban-gudang"] == by_the_brokers_clock
     assert declared["monitor-ditolak"] == {"max.message.bytes": "2097152"}
-    assert declared.keys() >= {"monitor-peringatan", "monitor-status"}
+    assert declared["monitor-kenari"] == by_the_brokers_clock
+    assert declared["monitor-detak"] == {"retention.ms": str(24 * HOUR_MS)}
+    assert declared.keys() >= {"monitor-peringatan", "monitor-status", "monitor-insiden"}
+
+
+def test_the_canary_has_one_partition_whatever_the_readings_have() -> None:
+    """Its pulses come back in the order in which they are sent."""
+    topics = {topic.name: topic.wanted(Settings(topic_partitions=6)).partitions for topic in read(SHIPPED)}
+    assert {name: count for name, count in topics.items() if count != 6} == {"monitor-kenari": 1, "monitor-detak": 1}
 
 
 def test_the_environment_fills_in_what_the_file_leaves_open(file: Path) -> None:

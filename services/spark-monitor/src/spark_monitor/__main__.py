@@ -2,26 +2,34 @@
 
 import argparse
 import contextlib
+import os
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TextIO
 from zoneinfo import ZoneInfo
 
 import structlog
 from confluent_kafka import KafkaException
+from pyspark.sql.streaming.query import StreamingQuery
 
 from sensorkit import log, settings, shutdown
-from spark_monitor import queries, refused, rule_tests, rules_file
+from spark_monitor import alarm_report, canary, queries, refused, rule_tests, rules_file
+from spark_monitor.causes import Causes
+from spark_monitor.chain import Chain
 from spark_monitor.checkpoints import Checkpoint, Extent
 from spark_monitor.display import Display
 from spark_monitor.figures import Figures
-from spark_monitor.outgoing import ALERTS, REFUSED, STATUSES
+from spark_monitor.outgoing import ALERTS, HEARTBEATS, INCIDENTS, REFUSED, STATUSES
+from spark_monitor.pulse import Pulse
+from spark_monitor.quality import Quality
 from spark_monitor.reporter import Reporter
 from spark_monitor.rules import Rules
 from spark_monitor.rules_file import RulesError
 from spark_monitor.settings import MonitorSettings
-from spark_monitor.slots import needed
+from spark_monitor.slots import SLOTS_FOR_BATCHES, needed
 from spark_monitor.supervisor import SupervisedQuery
 from spark_monitor.topics import Topics
 from spark_monitor.watch import JAVA_HAS_ENDED, Watch
@@ -38,6 +46,8 @@ def announce(checkpoints: Mapping[str, Checkpoint], kafka: Extent) -> None:
         if checkpoint.news:
             events.warning(checkpoint.news, query=name)
         for topic, partitions in checkpoint.gone.items():
+            if topic == canary.TOPIC:
+                continue  # nobody misses an old pulse
             for number, unread in partitions.items():
                 events.error(
                     "readings are gone: they outlived their retention before the monitor read them",
@@ -48,14 +58,18 @@ def announce(checkpoints: Mapping[str, Checkpoint], kafka: Extent) -> None:
 
 def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int:
     """Run until `stop` (returns 0) or until something can't be mended from inside (returns 1)."""
-    topics = Topics(config.kafka_bootstrap_servers, [*rules.topics, ALERTS, STATUSES, REFUSED])
+    causes = Causes(rules)
+    all_rules = canary.with_canary(rules)
+    topics = Topics(
+        config.kafka_bootstrap_servers, [*all_rules.topics, ALERTS, STATUSES, REFUSED, INCIDENTS, HEARTBEATS]
+    )
     if not topics.wait(stop):
         return 0
-    read_by = queries.read_by(rules)
-    task_slots = needed(*(sum(topics.partitions[topic] for topic in read) for read in read_by.values()))
+    tasks = needed(topics.count(all_rules.topics), topics.count(rules.combined_topics))
+    task_slots = tasks + (SLOTS_FOR_BATCHES if rules.watched_streams else 0)
     try:
-        kafka = topics.extent(rules.topics)
-        checkpoints = queries.take_checkpoints(config, rules, kafka)
+        kafka = topics.extent(all_rules.topics)
+        checkpoints = queries.take_checkpoints(config, all_rules, kafka)
     except KafkaException as error:
         events.error("giving up", cause=f"Kafka does not say what its topics have: {error}")
         return 1
@@ -68,11 +82,15 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
     status = checkpoints.get(queries.STATUS_QUERY)
     figures = Figures(status.goes_on_from if status else {}, rules.combined_topics)
     display = Display(rules, config.display)
+    quality = Quality()
+    chain = Chain()
     reporter = Reporter(
         config.kafka_bootstrap_servers,
         display,
         figures,
-        sys.stdout,
+        _only_for_lines(),
+        quality=quality,
+        chain=chain,
         may_repeat={
             topic: checkpoint.may_repeat
             for query, checkpoint in checkpoints.items()
@@ -81,16 +99,28 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         notes=config.checkpoint_dir / "printed",
     )
     reporter.start()
+    pulse = Pulse(config.kafka_bootstrap_servers, topics.partitions, causes, chain, reporter.tell)
+    pulse.start()
     events.info("starting Spark", task_slots=task_slots, partitions=topics.partitions)
     spark = queries.open_session(config, task_slots)
-    starters = queries.starters(spark, config, rules, checkpoints, topics.partitions)
-    supervised = [SupervisedQuery(name, start, stop) for name, start in starters.items()]
+    starters = queries.starters(
+        spark, config, rules, checkpoints, topics,
+        pass_on=lambda records: causes.pass_on(records, time.time()), stop=stop,
+    )  # fmt: skip
+    supervised = [
+        SupervisedQuery(name, start, stop, queries.STOPPED_BY.get(name, StreamingQuery.stop))
+        for name, start in starters.items()
+    ]
     for query in supervised:
         query.start()
 
+    def all_tasks_run() -> bool:
+        in_real_time = [query.run_id for query in supervised if query.query_name != queries.INCIDENTS_QUERY]
+        return queries.running_tasks(spark, filter(None, in_real_time)) >= tasks
+
     watch = Watch(
-        supervised, lambda: queries.running_tasks(spark) >= task_slots, reporter, display, figures, topics,
-        rules.combined_topics,
+        supervised, all_tasks_run, reporter, display, figures, topics,
+        rules.combined_topics, pulse, quality,
     )  # fmt: skip
     reason = None
     while reason is None and not stop.wait(TICK_SECONDS):
@@ -99,6 +129,7 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         events.error("giving up", cause=reason)
 
     stop.set()
+    pulse.finish()
     with contextlib.suppress(*JAVA_HAS_ENDED):
         # Tasks that are told to end report it as errors, twenty of them.
         spark.sparkContext.setLogLevel("OFF")
@@ -110,6 +141,16 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         spark.stop()
     events.info("stopped")
     return 0 if reason is None else 1
+
+
+def _only_for_lines() -> TextIO:
+    """Return a file of its own for the operator's lines, and turn all else that writes to stdout to stderr.
+
+    Java inherits it from here, and so do the workers that Spark starts; some of them print.
+    """
+    lines = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return lines
 
 
 def check_rules(file: Path) -> int:
@@ -154,10 +195,30 @@ def show_refused(config: MonitorSettings, number: int, *, as_input: bool) -> int
     return 0
 
 
+def show_alarms(config: MonitorSettings, minutes: int) -> int:
+    """Print how good the alarms of the last minutes were; return the exit status."""
+    try:
+        report = alarm_report.read(config.kafka_bootstrap_servers, minutes)
+    except KafkaException as error:
+        print(f"KAFKA_BOOTSTRAP_SERVERS={config.kafka_bootstrap_servers!r}: {error}", file=sys.stderr)
+        return 1
+    print("\n".join(report.lines(ZoneInfo(config.tz))))
+    return 0
+
+
+def _minutes(text: str) -> int:
+    minutes = int(text)
+    if minutes < 1:
+        raise argparse.ArgumentTypeError("expected whole minutes, at least 1")
+    return minutes
+
+
 def main() -> None:
     """Run the monitor, or one of its tools, with the settings of the environment."""
     parser = argparse.ArgumentParser(prog="spark-monitor", description=__doc__)
-    commands = parser.add_subparsers(dest="command", metavar="check-rules | test-rules | refused | (nothing: run)")
+    commands = parser.add_subparsers(
+        dest="command", metavar="check-rules | test-rules | refused | alarms | (nothing: run)"
+    )
     check = commands.add_parser("check-rules", help="say every mistake in a rules file")
     test = commands.add_parser("test-rules", help="run a rules file's tests")
     for command in (check, test):
@@ -166,6 +227,8 @@ def main() -> None:
     show = commands.add_parser("refused", help="show the last refused messages")
     show.add_argument("--last", type=int, default=20, metavar="N", help="how many; default: 20")
     show.add_argument("--as-input", action="store_true", help="as key|value, to correct and send again")
+    alarms = commands.add_parser("alarms", help="show how many alarms there were, and of what kind")
+    alarms.add_argument("--minutes", type=_minutes, default=60, metavar="N", help="of how long; default: 60")
     arguments = parser.parse_args()
 
     config = settings.load(MonitorSettings)
@@ -176,6 +239,8 @@ def main() -> None:
         sys.exit(test_rules(file, arguments.tests or file.with_suffix(".test.yaml")))
     if arguments.command == "refused":
         sys.exit(show_refused(config, arguments.last, as_input=arguments.as_input))
+    if arguments.command == "alarms":
+        sys.exit(show_alarms(config, arguments.minutes))
     try:
         rules = rules_file.load(file)
     except RulesError as error:

@@ -5,7 +5,8 @@ import string
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from spark_monitor.outgoing import ALERTS, json_of, message
+from spark_monitor import canary
+from spark_monitor.outgoing import ALERTS, HEARTBEATS, json_of, message
 from spark_monitor.rules import Alert, Rules, Stream
 
 TIME_FORMAT = "yyyy-MM-dd HH:mm:ss"
@@ -38,7 +39,11 @@ def alert_messages(rules: Rules) -> list[Column]:
             F.col("refusal").isNull()
             & (F.col("stream") == alert.stream)
             & is_raised(alert, F.col("entity_id"), F.col("amount")),
-            message(ALERTS, F.col("entity_id"), _alert(name, alert, rules.streams[alert.stream])),
+            message(
+                HEARTBEATS if name == canary.NAME else ALERTS,
+                F.col("entity_id"),
+                _alert(name, alert, rules.streams[alert.stream]),
+            ),
         )
         for name, alert in rules.alerts.items()
     ]

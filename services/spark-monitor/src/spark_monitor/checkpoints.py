@@ -126,11 +126,11 @@ class Checkpoint:
         return cls(_folder(file, entry), entry.starting, may_repeat, news)
 
     def tidy(self) -> None:
-        """Remove what a full disk left of a first batch: behind any file of it Spark would not begin again."""
-        log = self.folder / "offsets"
-        if not _batches(log):
-            for left in log.glob("*"):
-                left.unlink()
+        """Remove what a full disk or a stop left of a first batch: behind any of its files Spark would not begin."""
+        for log in self.folder / "offsets", self.folder / "commits":
+            if not _batches(log):
+                for left in log.glob("*"):
+                    left.unlink()
 
     @property
     def stands_at(self) -> Offsets:

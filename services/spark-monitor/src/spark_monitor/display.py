@@ -42,13 +42,16 @@ class Episode:
 class Display:
     """Chooses and words the lines. With `changes`, an alert or status is shown only when a warehouse's state changes.
 
+    With `incidents` none of either is shown. What is said of incidents and silences always is.
+
     Alerts and statuses come through different topics, so a reading's alert may overtake the status of the reading
     before it, and the other way round; the readings' offsets in their partition put them in order. Alerts on a stream
     without a status are all shown: nothing says when such a state ends.
     """
 
-    def __init__(self, rules: Rules, mode: Literal["all", "changes"]) -> None:
+    def __init__(self, rules: Rules, mode: Literal["all", "changes", "incidents"]) -> None:
         self._rules = rules
+        self._incidents_only = mode == "incidents"
         self._changes_only = mode == "changes"
         self._with_status = {stream for status in rules.statuses.values() for stream in status.streams}
         self._shown_until: LRUCache[Key, float] = LRUCache(MAX_ENTITIES)
@@ -61,6 +64,8 @@ class Display:
 
     def alert(self, alert: Record, offset: int) -> list[str]:
         """Return the lines for one alert (as in its topic) of the reading at `offset`."""
+        if self._incidents_only:
+            return []
         if not self._changes_only or alert["stream"] not in self._with_status:
             return [alert["message"]]
         series = (alert["entity_id"], alert["rule"], alert["alert_id"].rsplit("-", 2)[0])
@@ -79,8 +84,8 @@ class Display:
         `is_repeated`: the reading had a status before. After a restart the topics may be read in another order. Then
         another reading completes a pair, and its status says something new.
         """
-        if status["rule"] not in self._rules.statuses:
-            return []  # from other rules, before a restart
+        if self._incidents_only or status["rule"] not in self._rules.statuses:
+            return []  # or from other rules, before a restart
         lines = self._end_episodes(status, offset) if self._changes_only else []
         _, held_back = self._held_back.get(_key(status), (0, None))
         is_older = held_back is not None and status["event_time"] < held_back["event_time"]

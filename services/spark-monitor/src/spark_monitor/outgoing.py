@@ -6,6 +6,9 @@ from pyspark.sql import functions as F
 ALERTS = "monitor-peringatan"
 STATUSES = "monitor-status"
 REFUSED = "monitor-ditolak"
+INCIDENTS = "monitor-insiden"
+HEARTBEATS = "monitor-detak"
+"""The canary's alerts."""
 
 
 def message(topic: str, key: Column, value: Column, headers: Column | None = None) -> Column:

@@ -1,8 +1,12 @@
-"""The two streaming queries: Kafka in, pure functions between, Kafka out."""
+"""The streaming queries: Kafka in, pure functions between, Kafka out. Two in Real-time Mode, one in micro-batches."""
 
 import json
+import os
 import shutil
+import sys
+import threading
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,8 +16,19 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from sensorkit.kafka_client import REQUEST_TIMEOUT_MS
 from spark_monitor.alerts import alert_messages
+from spark_monitor.canary import with_canary
 from spark_monitor.checkpoints import Checkpoint, Extent, Offsets
-from spark_monitor.outgoing import ALERTS, REFUSED, STATUSES
+from spark_monitor.incident_query import (
+    STATE_FORMAT,
+    PassOn,
+    incident_records,
+    publisher,
+    session_for,
+    stop_between_batches,
+)
+from spark_monitor.incident_query import start as start_incidents
+from spark_monitor.incident_topic import IncidentTopic
+from spark_monitor.outgoing import ALERTS, HEARTBEATS, INCIDENTS, REFUSED, STATUSES
 from spark_monitor.readings import accepted, decode
 from spark_monitor.refusals import refusal_message
 from spark_monitor.rules import Rules
@@ -28,10 +43,18 @@ from spark_monitor.status import (
     with_contemporaries,
     with_newest,
 )
+from spark_monitor.topics import Topics
 
 ALERTS_QUERY = "alerts"
 STATUS_QUERY = "status"
-WRITTEN_BY = {ALERTS_QUERY: (ALERTS, REFUSED), STATUS_QUERY: (STATUSES,)}
+INCIDENTS_QUERY = "incidents"
+WRITTEN_BY = {
+    ALERTS_QUERY: (ALERTS, REFUSED, HEARTBEATS),
+    STATUS_QUERY: (STATUSES,),
+    INCIDENTS_QUERY: (INCIDENTS,),
+}
+STOPPED_BY = {INCIDENTS_QUERY: stop_between_batches}
+"""What stops a query, where that is not simply done at once."""
 
 EARLIEST, LATEST = -2, -1
 """Instead of offsets, in Spark's Kafka source."""
@@ -45,6 +68,8 @@ def log_options(level: str) -> str:
 
 def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
     """Start Spark inside this container with `task_slots` threads."""
+    # What Spark runs of ours beside itself has the same packages as this process.
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     options = {
         "spark.jars": ",".join(str(jar) for jar in sorted(config.spark_jars_dir.glob("*.jar"))),
         "spark.driver.memory": config.driver_memory,
@@ -75,9 +100,10 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
         # with these 2,000 are no effort.
         "spark.sql.streaming.stateStore.rocksdb.blockSizeKB": "64",
         "spark.sql.streaming.stateStore.rocksdb.highPriorityPoolRatio": "0.4",
-        # How many boundaries back a query could be set, which nobody does. Each keeps its files: by the default,
-        # a hundred, the disk would fill for eight hours.
-        "spark.sql.streaming.minBatchesToRetain": "10",
+        # How many boundaries back a query could be set, which nobody does: a start needs the last two. Each keeps its
+        # files, and those since the last whole copy of the state: by the default, a hundred, the disk would fill for
+        # eight hours.
+        "spark.sql.streaming.minBatchesToRetain": "3",
         # Real-time Mode repeats a failed batch; format 1 could then reuse its half-written state files.
         "spark.sql.streaming.stateStore.checkpointFormatVersion": "2",
         # A reading waits this long for company on its way to a stateful step. The default makes up nine tenths of the
@@ -119,33 +145,58 @@ def starters(
     config: MonitorSettings,
     rules: Rules,
     checkpoints: Mapping[str, Checkpoint],
-    partitions: Mapping[str, int],
+    topics: Topics,
+    *,
+    pass_on: PassOn,
+    stop: threading.Event,
 ) -> dict[str, Callable[[], StreamingQuery]]:
-    """Return, for each query by name, what starts it; `partitions` has each topic's number of them."""
+    """Return, for each query by name, what starts it; `pass_on` says what is published of the incidents' records."""
+    # The incidents know nothing of the canary: their records name the version of the file.
+    all_rules = with_canary(rules)
     transforms = {ALERTS_QUERY: alerts_and_refusals, STATUS_QUERY: statuses}
+    in_batches = session_for(spark)
+    incident_topic = IncidentTopic(config.kafka_bootstrap_servers)
 
-    def starter(name: str, topics: tuple[str, ...]) -> Callable[[], StreamingQuery]:
-        def start() -> StreamingQuery:
-            checkpoints[name].tidy()
-            starting = starting_offsets(checkpoints[name].starting, topics, partitions, config.starting_offsets)
-            messages = _read(spark, config, topics, json.dumps(starting))
-            return _start(name, transforms[name](messages, rules), checkpoints[name].folder, config)
+    def messages(session: SparkSession, name: str) -> DataFrame:
+        checkpoints[name].tidy()
+        read = read_by(all_rules)[name]
+        starting = starting_offsets(checkpoints[name].starting, read, topics.partitions, config.starting_offsets)
+        return _read(session, config, read, json.dumps(starting))
 
-        return start
+    def start_in_real_time(name: str) -> StreamingQuery:
+        return _start(name, transforms[name](messages(spark, name), all_rules), checkpoints[name].folder, config)
 
-    return {name: starter(name, topics) for name, topics in read_by(rules).items()}
+    def start_in_batches(name: str) -> StreamingQuery:
+        # Without Kafka a batch fails after a while; five such deaths in a row must not end the monitor.
+        topics.wait_until_back(stop)
+        records = incident_records(messages(in_batches, name), rules, config.tz)
+        return start_incidents(records, checkpoints[name].folder, publisher(incident_topic, pass_on))
+
+    return {
+        name: partial(start_in_batches if name == INCIDENTS_QUERY else start_in_real_time, name)
+        for name in read_by(all_rules)
+    }
 
 
 def read_by(rules: Rules) -> dict[str, tuple[str, ...]]:
-    """Return the topics that each query reads, by its name: for the status only those that it combines."""
-    read = {ALERTS_QUERY: rules.topics, STATUS_QUERY: rules.combined_topics}
+    """Return the topics that each query reads, by its name: those without whose streams it would be another."""
+    read = {
+        ALERTS_QUERY: rules.topics,
+        STATUS_QUERY: rules.combined_topics,
+        INCIDENTS_QUERY: rules.watched_topics,
+    }
     return {name: topics for name, topics in read.items() if topics}
 
 
-def running_tasks(spark: SparkSession) -> int:
-    """Return how many tasks run now: all that were asked for when every query reads, passes on and writes."""
+def running_tasks(spark: SparkSession, run_ids: Iterable[str]) -> int:
+    """Return how many tasks of some queries run now: all that were asked for when each reads, passes on and writes.
+
+    `run_ids` are those of the queries, which Spark makes the groups of their jobs.
+    """
     tracker = spark.sparkContext.statusTracker()
-    jobs = [tracker.getJobInfo(job) for job in tracker.getActiveJobsIds()]
+    active = set(tracker.getActiveJobsIds())
+    groups = (tracker.getJobIdsForGroup(run_id) for run_id in run_ids)
+    jobs = [tracker.getJobInfo(job) for group in groups for job in active.intersection(group)]
     stages = [tracker.getStageInfo(stage) for job in jobs if job is not None for stage in job.stageIds]
     return sum(stage.numActiveTasks for stage in stages if stage is not None)
 
@@ -154,15 +205,23 @@ def take_checkpoints(config: MonitorSettings, rules: Rules, kafka: Extent) -> di
     """Return each query's checkpoint, and note it on disk; `kafka`: what the topics have. Raises OSError."""
     combined = {name: status.streams for name, status in rules.statuses.items()}
     state = [STATE_PARTITIONS, NEAR_SECONDS, SLOT_SECONDS, SLOTS, READINGS_A_SLOT]
-    kept: dict[str, dict[str, Any]] = {
-        ALERTS_QUERY: {},
-        STATUS_QUERY: {"statuses": combined, "streams": rules.combined_streams, "state": state},
+    read = read_by(rules)
+    layouts: dict[str, dict[str, Any]] = {
+        ALERTS_QUERY: {"topics": sorted(rules.topics)},
+        STATUS_QUERY: {
+            "topics": sorted(rules.combined_topics),
+            "statuses": combined,
+            "streams": rules.combined_streams,
+            "state": state,
+        },
+        # In micro-batches the topics may change; an open incident must not end because another sensor is added.
+        INCIDENTS_QUERY: {"state": STATE_FORMAT},
     }
     checkpoints: dict[str, Checkpoint] = {}
     elsewhere: Offsets = {}
-    for name, topics in read_by(rules).items():
+    for name in read:
         # Through JSON, because it is compared with what stands in a file.
-        layout = json.loads(json.dumps({"topics": sorted(topics), **kept[name]}))
+        layout = json.loads(json.dumps(layouts[name]))
         checkpoints[name] = Checkpoint.take(config.checkpoint_dir, name, layout, elsewhere, kafka)
         elsewhere |= checkpoints[name].stands_at
     return checkpoints
@@ -185,10 +244,16 @@ def starting_offsets(
     }
 
 
+def _security(config: MonitorSettings) -> dict[str, str]:
+    """Return how Spark speaks to Kafka. Read at each start of a query: a changed password needs no other Spark."""
+    return {f"kafka.{name}": value for name, value in config.kafka_security.for_java().items()}
+
+
 def _read(spark: SparkSession, config: MonitorSettings, topics: Iterable[str], starting: str) -> DataFrame:
     return (
         spark.readStream.format("kafka")
         .option("kafka.bootstrap.servers", config.kafka_bootstrap_servers)
+        .options(**_security(config))
         .option("kafka.request.timeout.ms", str(REQUEST_TIMEOUT_MS))
         .option("subscribe", ",".join(topics))
         .option("startingOffsets", starting)
@@ -203,6 +268,7 @@ def _start(name: str, outgoing: DataFrame, folder: Path, config: MonitorSettings
         outgoing.writeStream.queryName(name)
         .format("kafka")
         .option("kafka.bootstrap.servers", config.kafka_bootstrap_servers)
+        .options(**_security(config))
         .option("kafka.request.timeout.ms", str(REQUEST_TIMEOUT_MS))
         # A refused message goes on whole, with headers: a little larger than the largest that came in.
         .option("kafka.max.request.size", str(2 * 1024 * 1024))

@@ -7,28 +7,32 @@ topics back from before that boundary. The commit's metadata says from where.
 
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TextIO
 
 import structlog
+from cachetools import LRUCache
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from pydantic_core import from_json
 
 from sensorkit.kafka_client import CLIENT, ErrorLog
+from spark_monitor.causes import BROKER
+from spark_monitor.chain import Chain
 from spark_monitor.checkpoints import Repetition
 from spark_monitor.display import Display
 from spark_monitor.figures import Figures
-from spark_monitor.outgoing import ALERTS, REFUSED, STATUSES
+from spark_monitor.outgoing import ALERTS, HEARTBEATS, INCIDENTS, REFUSED, STATUSES
 from spark_monitor.printed import Printed
+from spark_monitor.quality import MAX_INCIDENTS, Quality
 from spark_monitor.refusals import told_by
 from spark_monitor.seen import Seen
 
 log = structlog.get_logger()
 
-TOPICS = (ALERTS, STATUSES, REFUSED)
+TOPICS = (ALERTS, STATUSES, REFUSED, INCIDENTS, HEARTBEATS)
 GROUP = "spark-monitor"
 COMMIT_SECONDS = 1
 
@@ -71,6 +75,8 @@ class Reporter(threading.Thread):
         figures: Figures,
         out: TextIO,
         *,
+        quality: Quality,
+        chain: Chain,
         may_repeat: Mapping[str, Repetition],
         notes: Path,
     ) -> None:
@@ -95,6 +101,8 @@ class Reporter(threading.Thread):
         )
         self._display = display
         self._figures = figures
+        self._quality = quality
+        self._chain = chain
         self._out = out
         self._may_repeat = may_repeat
         self._notes = notes
@@ -108,10 +116,18 @@ class Reporter(threading.Thread):
         self._committed_at = 0.0
         self._looked_for_due_at = 0.0
         self._boundaries: list[frozenset[str]] = []
+        self._told: deque[str] = deque()
+        self._incidents: LRUCache[tuple[str, str, float | None], bool] = LRUCache(MAX_INCIDENTS)
         self._finish = threading.Event()
         self._has_news = False
         self._caught_up_at = 0.0
-        self._handlers = {ALERTS: self._alert, STATUSES: self._status, REFUSED: self._refusal}
+        self._handlers = {
+            ALERTS: self._alert,
+            STATUSES: self._status,
+            REFUSED: self._refusal,
+            INCIDENTS: self._incident,
+            HEARTBEATS: self._heartbeat,
+        }
         self.failure: Exception | None = None
 
     def run(self) -> None:
@@ -136,6 +152,10 @@ class Reporter(threading.Thread):
     def boundary(self, topics: Iterable[str]) -> None:
         """Say that the query that writes `topics` has completed a checkpoint: what came before is not repeated."""
         self._boundaries.append(frozenset(topics))
+
+    def tell(self, line: str) -> None:
+        """Print a line that stands in no topic."""
+        self._told.append(line)
 
     def finish(self) -> None:
         """Print what is in the topics now, then end. Call when the queries have stopped."""
@@ -163,6 +183,8 @@ class Reporter(threading.Thread):
             self._printed[place].note(printed_until)
             self._printed_until[place] = printed_until
             self._positions[place] = self._read_back_from[place] = self._at_last_boundary[place] = start
+            if place[0] == HEARTBEATS:
+                self._chain.results_read(start)
             starts.append(TopicPartition(*place, start))
         self._consumer.assign(starts)
         self._uncommitted.update(self._positions)
@@ -179,6 +201,8 @@ class Reporter(threading.Thread):
         if time.monotonic() - self._looked_for_due_at >= DUE_SECONDS:
             self._looked_for_due_at = time.monotonic()
             self._print(self._display.due(time.time()))
+        while self._told:
+            self._print([self._told.popleft()])
         while self._boundaries:
             self._pass_boundary(self._boundaries.pop(0))
         if self._uncommitted and time.monotonic() - self._committed_at >= COMMIT_SECONDS:
@@ -196,7 +220,8 @@ class Reporter(threading.Thread):
             self._print(lines)
             self._printed[result.place].note(result.offset + 1)
             self._uncommitted.add(result.place)
-            if time.time() - result.written_at < CAUGHT_UP_SECONDS:
+            # The canary's would say so however many alerts are still to be read.
+            if result.place[0] != HEARTBEATS and time.time() - result.written_at < CAUGHT_UP_SECONDS:
                 self._caught_up_at = time.monotonic()
 
     def _print(self, lines: list[str]) -> None:
@@ -213,6 +238,7 @@ class Reporter(threading.Thread):
         lines = self._display.alert(alert, offset)
         if is_new:
             self._figures.alert(time.time() - alert["received_at"])
+            self._quality.alert(result.written_at)
         return lines
 
     def _status(self, result: Result, *, is_new: bool) -> list[str]:
@@ -237,6 +263,24 @@ class Reporter(threading.Thread):
         if self._is_first(result, partition, offset) and is_new:
             self._figures.refusal(told["exception.class.name"])
             log.debug("refused", **told)
+        return []
+
+    def _incident(self, result: Result, *, is_new: bool) -> list[str]:
+        record = from_json(result.value)
+        self._quality.incident(record, result.written_at)
+        # An incident opens and closes once; it may be reminded of again, but not of the same moment.
+        moment = None if record["state"] in {"opened", "closed"} else record["emitted_at"]
+        told = (record["incident_id"], record["state"], moment)
+        if told in self._incidents:
+            return []
+        self._incidents[told] = True
+        # That Kafka is silent was told when it was, not through Kafka.
+        return [record["message"]] if is_new and record["rule"] != BROKER else []
+
+    def _heartbeat(self, result: Result, *, is_new: bool) -> list[str]:
+        self._chain.results_read(result.offset + 1)
+        if is_new:
+            self._chain.returned(int(from_json(result.value)["value"]))
         return []
 
     def _is_first(self, result: Result, series: str, offset: int) -> bool:

@@ -1,18 +1,23 @@
-"""Tests of rules as data: readings in, lines out, through the real DataFrame functions, without Kafka."""
+"""Tests of rules as data: readings in, lines out, through the real DataFrame functions, without Kafka.
+
+Incidents come from the life cycle that Spark's stateful operator calls, by a clock of the test's own: a sensor that is
+silent for an hour takes no time.
+"""
 
 import difflib
 import json
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from spark_monitor import incidents
 from spark_monitor.display import Display
 from spark_monitor.queries import alerts_and_refusals, log_options
 from spark_monitor.readings import accepted, decode
@@ -28,23 +33,45 @@ START = 1795321758.0
 SCHEMA = "topic string, partition int, offset long, value string, received double"
 
 
+TIME_ZONE = "Asia/Jakarta"
+
+
 class Reading(BaseModel):
-    """A message: its topic, when Kafka got it (seconds after START), and its fields."""
+    """A message: its topic, when Kafka got it (seconds after START), and its fields; `times`: again, a second apart."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     at: float
     topic: str
+    times: Annotated[int, Field(ge=1, le=10_000)] = 1
 
 
 class RuleTest(BaseModel):
-    """Readings in order, and the lines that they must give."""
+    """Readings in order, and the lines that they must give: `lines` of alerts and statuses, those of `incidents`.
+
+    The clock runs on until `until` (seconds after START), else it stands still at the last reading.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     readings: tuple[Reading, ...]
-    lines: str
+    lines: str | None = None
+    incidents: str | None = None
+    until: float | None = None
+
+    @model_validator(mode="after")
+    def _expects_something(self) -> Self:
+        if self.lines is None and self.incidents is None:
+            raise ValueError("expected lines, incidents, or both")
+        return self
+
+    @property
+    def messages(self) -> Iterator[tuple[float, Reading]]:
+        """The readings one by one, with when Kafka got each (seconds after START)."""
+        for reading in self.readings:
+            for number in range(reading.times):
+                yield reading.at + number, reading
 
 
 def load(file: Path, rules: Rules) -> list[RuleTest]:
@@ -70,24 +97,25 @@ def load(file: Path, rules: Rules) -> list[RuleTest]:
 
 def differences(rules: Rules, tests: Sequence[RuleTest]) -> dict[str, list[str]]:
     """Run the tests; return, for each that gives other lines, the difference by the test's name."""
-    said = _lines(rules, tests)
-    found = {}
+    said, told = _lines(rules, tests)
+    found: dict[str, list[str]] = defaultdict(list)
     for number, test in enumerate(tests):
-        expected = test.lines.strip().splitlines()
-        if said[number] != expected:
-            diff = difflib.unified_diff(expected, said[number], "expected", "said", lineterm="", n=1)
-            found[test.name] = list(diff)
+        for expected, those, kind in (test.lines, said, ""), (test.incidents, told, " of incidents"):
+            if expected is not None and those[number] != (lines := expected.strip().splitlines()):
+                titles = f"expected{kind}", f"said{kind}"
+                found[test.name] += difflib.unified_diff(lines, those[number], *titles, lineterm="", n=1)
     return found
 
 
-def _lines(rules: Rules, tests: Sequence[RuleTest]) -> dict[int, list[str]]:
-    """Return each test's lines by its number."""
+def _lines(rules: Rules, tests: Sequence[RuleTest]) -> tuple[dict[int, list[str]], dict[int, list[str]]]:
+    """Return each test's lines by its number: those of alerts and statuses, and those of incidents."""
     by_test: dict[int, list[tuple[int, int, str, dict[str, Any]]]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="rule-tests-") as folder:
         spark = _open_session()
         try:
             for order, kind, partition, offset, record in _results(spark, rules, tests, Path(folder)):
                 by_test[partition].append((offset, order, kind, record))
+            read = _accepted(spark, rules, Path(folder))
         finally:
             spark.stop()
     lines: dict[int, list[str]] = defaultdict(list)
@@ -100,6 +128,47 @@ def _lines(rules: Rules, tests: Sequence[RuleTest]) -> dict[int, list[str]]:
                 lines[number] += display.status(record, offset, record["received_at"])
             else:
                 lines[number].append(f"[Ditolak] {record['exception.class.name']}: {record['exception.message']}")
+    told: dict[int, list[str]] = defaultdict(list)
+    for number, test in enumerate(tests):
+        told[number] = _incident_lines(rules, read[number], test.until)
+    return lines, told
+
+
+def _accepted(spark: SparkSession, rules: Rules, folder: Path) -> dict[int, list[tuple[str, incidents.Reading]]]:
+    """Return each test's accepted readings with their entities, by its number; in their order."""
+    rows = _messages(spark.read.schema(SCHEMA).json(str(folder / "source")))
+    readings = accepted(decode(rows, rules)).orderBy("partition", "offset")
+    by_test: dict[int, list[tuple[str, incidents.Reading]]] = defaultdict(list)
+    for row in readings.select(
+        "partition", "entity_id", "stream", "sensor_id", "amount", "event_time", "received"
+    ).collect():  # fmt: skip
+        by_test[row.partition].append((row.entity_id, incidents.Reading(*row[2:])))
+    return by_test
+
+
+def _incident_lines(
+    rules: Rules, readings: Iterable[tuple[str, incidents.Reading]], until: float | None
+) -> list[str]:  # fmt: skip
+    """Return the lines about incidents: after each reading, and whenever something is due on the way."""
+    life = incidents.LifeCycle(rules, TIME_ZONE)
+    states: dict[str, str | None] = {}
+    due: dict[str, float] = {}
+    lines: list[str] = []
+
+    def take(entity_id: str, step: incidents.Step) -> None:
+        states[entity_id] = step.state
+        due[entity_id] = float("inf") if step.due is None else step.due
+        lines.extend(record["message"] for record in step.records)
+
+    def look_until(now: float) -> None:
+        while due and (first := min(due, key=due.__getitem__)) and due[first] <= now:
+            take(first, life.look(first, states[first], due[first]))
+
+    for entity_id, reading in readings:
+        look_until(reading.received)
+        take(entity_id, life.take(entity_id, states.get(entity_id), [reading], reading.received))
+    if until is not None:
+        look_until(START + until)
     return lines
 
 
@@ -116,12 +185,12 @@ def _results(
     rows = [
         json.dumps(
             {
-                "topic": reading.topic, "partition": number, "offset": offset, "received": START + reading.at,
+                "topic": reading.topic, "partition": number, "offset": offset, "received": START + at,
                 "value": json.dumps(reading.model_extra),
             }
         )
         for number, test in enumerate(tests)
-        for offset, reading in enumerate(test.readings)
+        for offset, (at, reading) in enumerate(test.messages)
     ]  # fmt: skip
     (source / "rows.json").write_text("\n".join(rows))
 
@@ -174,7 +243,7 @@ def _open_session() -> SparkSession:
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.sql.session.timeZone": "Asia/Jakarta",
+        "spark.sql.session.timeZone": TIME_ZONE,
         # One task: the readings stay in their order.
         "spark.sql.shuffle.partitions": "1",
         "spark.sql.adaptive.enabled": "false",

@@ -31,7 +31,9 @@ class MonitorSettings(ServiceSettings):
     driver_memory: Annotated[str, Field(pattern=r"^\d+[mg]$", description="a size like 512m or 2g")] = "512m"
     starting_offsets: Annotated[Literal["earliest", "latest"], Field(description="earliest or latest")] = "earliest"
     display: Annotated[
-        Literal["all", "changes"], BeforeValidator(_unless_it_is_a_screen), Field(description="all or changes")
+        Literal["all", "changes", "incidents"],
+        BeforeValidator(_unless_it_is_a_screen),
+        Field(description="all, changes or incidents"),
     ] = "all"
     tz: Annotated[str, AfterValidator(_is_time_zone), Field(description="a time zone like Asia/Jakarta")] = (
         "Asia/Jakarta"

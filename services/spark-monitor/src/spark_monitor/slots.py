@@ -9,8 +9,11 @@ STATE_PARTITIONS = 2
 STATEFUL_STEPS = 2
 """The steps of status.py."""
 
+SLOTS_FOR_BATCHES = 1
+"""For the incidents' query, whose batches are one task each, now and then."""
+
 
 def needed(alert_partitions: int, status_partitions: int = 0) -> int:
-    """Return the slots for both queries, which read so many partitions; the status query has its steps besides."""
+    """Return the slots for both real-time queries, which read so many partitions; the status has its steps besides."""
     status = status_partitions + STATEFUL_STEPS * STATE_PARTITIONS if status_partitions else 0
     return alert_partitions + status

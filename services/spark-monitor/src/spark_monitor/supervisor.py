@@ -26,10 +26,17 @@ STABLE_SECONDS = 600
 class SupervisedQuery(threading.Thread):
     """Runs a query until `stop`. After too many deaths in a row `failure` holds the last cause and the thread ends."""
 
-    def __init__(self, name: str, start_query: Callable[[], StreamingQuery], stop: threading.Event) -> None:
+    def __init__(
+        self,
+        name: str,
+        start_query: Callable[[], StreamingQuery],
+        stop: threading.Event,
+        stop_query: Callable[[StreamingQuery], None] = StreamingQuery.stop,
+    ) -> None:
         super().__init__(name=f"query {name}", daemon=True)
         self.query_name = name
         self._start_query = start_query
+        self._stop_query = stop_query
         self._stop_event = stop
         self._query: StreamingQuery | None = None
         self.failure: BaseException | None = None
@@ -47,10 +54,15 @@ class SupervisedQuery(threading.Thread):
         progress = self._query.lastProgress if self._query is not None else None
         return None if progress is None else int(progress["batchId"])
 
+    @property
+    def run_id(self) -> str | None:
+        """What Spark calls the query's present life, None before the first."""
+        return None if self._query is None else str(self._query.runId)
+
     def end(self) -> None:
         """Stop the query; `stop` must be set before, or it would be restarted."""
         if self._query is not None:
-            self._query.stop()
+            self._stop_query(self._query)
 
     def _until_death_after_long_life(self) -> None:
         living = Retrying(

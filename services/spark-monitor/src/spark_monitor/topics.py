@@ -28,7 +28,14 @@ class Topics:
 
     def wait(self, stop: threading.Event) -> bool:
         """Wait until the broker answers and has all topics; False if stopped before."""
+        self.partitions = self._wait_for_count(stop)
+        return bool(self.partitions)
 
+    def wait_until_back(self, stop: threading.Event) -> None:
+        """Wait until the broker answers again, or until stopped."""
+        self._wait_for_count(stop)
+
+    def _wait_for_count(self, stop: threading.Event) -> dict[str, int]:
         def note_waiting(attempt: RetryCallState) -> None:
             cause = attempt.outcome.exception() if attempt.outcome else None
             log.warning("waiting for Kafka", cause=str(cause), attempt=attempt.attempt_number)
@@ -44,8 +51,7 @@ class Topics:
             before_sleep=note_waiting,
             retry_error_callback=lambda _: {},
         )
-        self.partitions = waiting(self._count)
-        return bool(self.partitions)
+        return waiting(self._count)
 
     def changed(self) -> dict[str, int]:
         """Return the topics whose number of partitions is another now. Empty, too, while the broker does not answer."""
@@ -53,6 +59,10 @@ class Topics:
             return {name: count for name, count in self._count().items() if count != self.partitions[name]}
         except KafkaException:
             return {}
+
+    def count(self, names: Iterable[str]) -> int:
+        """Return how many partitions some of the topics have in all."""
+        return sum(self.partitions[name] for name in names)
 
     def extent(self, names: Iterable[str]) -> Extent:
         """Return what some of the topics have. Raises KafkaException."""

@@ -11,7 +11,9 @@ from py4j.protocol import Py4JError, Py4JJavaError  # type: ignore[import-untype
 from sensorkit import heartbeat
 from spark_monitor.display import MAX_ENTITIES, Display
 from spark_monitor.figures import Figures
-from spark_monitor.queries import WRITTEN_BY
+from spark_monitor.pulse import Pulse
+from spark_monitor.quality import Quality
+from spark_monitor.queries import INCIDENTS_QUERY, WRITTEN_BY
 from spark_monitor.reporter import Reporter
 from spark_monitor.supervisor import SupervisedQuery, cause_of
 from spark_monitor.topics import Topics
@@ -21,6 +23,8 @@ events = structlog.get_logger()
 TOPICS_SECONDS = 10
 FIGURES_SECONDS = 60
 REPORTER_MAY_LAG_SECONDS = 15
+BATCH_MAY_TAKE_SECONDS = 120
+"""One of the incidents' query, which otherwise has one every two seconds: after a stop it reads all that came since."""
 
 JAVA_HAS_ENDED = (Py4JError, ConnectionError)
 """What a call to Spark raises then, depending on how far it had come. (`Py4JJavaError` is Java's own answer.)"""
@@ -37,10 +41,13 @@ class Watch:
     figures: Figures
     topics: Topics
     sources: Sequence[str]
+    pulse: Pulse
+    quality: Quality
     _watches: bool = False
     _is_overtaken: bool = False
     _stalled: Sequence[str] = ()
     _batches: dict[str, int] = field(default_factory=dict)
+    _incidents_at: float = field(default_factory=time.monotonic)
     _figures_at: float = field(default_factory=time.monotonic)
     _topics_at: float = field(default_factory=time.monotonic)
 
@@ -57,11 +64,16 @@ class Watch:
         self._pass_on_boundaries()
         reporter_keeps_up = self.reporter.seconds_behind() < REPORTER_MAY_LAG_SECONDS
         # A query is active before it has begun to read, so its tasks are what counts.
-        if reporter_keeps_up and not self._stalled and self.all_tasks_run():
+        is_well = reporter_keeps_up and not self._stalled and self._finds_incidents() and self.all_tasks_run()
+        if is_well:
+            self.pulse.begin()
+        if is_well and self.pulse.chain_is_whole:
             heartbeat.beat()
             if not self._watches:
                 self._watches = True
                 events.info("watching")
+        if line := self.quality.flood(time.time()):
+            self.reporter.tell(line)
         if time.monotonic() - self._figures_at >= FIGURES_SECONDS:
             self._figures_at += FIGURES_SECONDS
             self._log_figures()
@@ -72,7 +84,13 @@ class Watch:
             batch = query.completed_batch()
             if batch is not None and batch != self._batches.get(query.query_name):
                 self._batches[query.query_name] = batch
+                if query.query_name == INCIDENTS_QUERY:
+                    self._incidents_at = time.monotonic()
                 self.reporter.boundary(WRITTEN_BY[query.query_name])
+
+    def _finds_incidents(self) -> bool:
+        has_some = any(query.query_name == INCIDENTS_QUERY for query in self.supervised)
+        return not has_some or time.monotonic() - self._incidents_at < BATCH_MAY_TAKE_SECONDS
 
     def _log_figures(self) -> None:
         try:
@@ -84,6 +102,7 @@ class Watch:
             events.warning("Kafka does not say how far its topics are", cause=str(error))
             lag = None
         events.info("last minute", **self.figures.take(), lag=lag)
+        events.info("alarm quality", **self.quality.figures(time.time()))
         if self._stalled:
             events.error("readings, but no results for two minutes: unhealthy", partitions=self._stalled)
         if self.display.is_full:

@@ -1,0 +1,191 @@
+"""The alert chain watched from inside: each link is broken for real, and the monitor must say which, and be unhealthy.
+
+Also what else comes of looking at Kafka each second: silent topics, a silent Kafka, and the alarms' own figures.
+"""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
+from tests.eventually import eventually
+from tests.integration.monitor_process import ROOT, Client, MonitorProcess, records
+
+from local_stack.kafka import Kafka
+
+BREAK_SECONDS = 45
+"""15 s until a pulse is overdue, and what a loaded machine needs."""
+
+
+@pytest.fixture(scope="module")
+def monitor(broker: Kafka, spark_jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitorProcess]:
+    """Run a monitor whose rules wait for the temperatures."""
+    folder = tmp_path_factory.mktemp("canary")
+    rules = yaml.safe_load((ROOT / "services/spark-monitor/rules.yaml").read_text("utf-8"))
+    for stream in rules["streams"].values():
+        stream.pop("silence", None)
+    rules["streams"]["suhu"]["silence"] = {"interval": 1}
+    (folder / "rules.yaml").write_text(yaml.safe_dump(rules, allow_unicode=True))
+    process = MonitorProcess(broker.bootstrap, folder, spark_jars, RULES_FILE=str(folder / "rules.yaml"))
+    process.start()
+    yield process
+    process.end()
+
+
+def said(monitor: MonitorProcess, start: int, event: str) -> list[dict[str, Any]]:
+    """Return the events of a kind, from a number on."""
+    return [each for each in monitor.events[start:] if each.get("event") == event]
+
+
+def wait_for_break(monitor: MonitorProcess, start: int, at: str) -> None:
+    broken = "the alert chain is broken: unhealthy"
+    eventually(lambda: said(monitor, start, broken), lambda: f"not noticed: {monitor.events[start:]}", BREAK_SECONDS)
+    assert [each["at"] for each in said(monitor, start, broken)] == [at]
+    since = time.time()
+    beat = monitor.heartbeat.stat().st_mtime
+    eventually(lambda: time.time() > since + 3, lambda: "", 10)
+    assert monitor.heartbeat.stat().st_mtime == beat, "a heartbeat although the chain is broken"
+
+
+def wait_until_whole(monitor: MonitorProcess, start: int) -> None:
+    broken, whole = "the alert chain is broken: unhealthy", "the alert chain is whole again"
+    eventually(lambda: said(monitor, start, whole), lambda: f"not whole: {monitor.events[start:]}", BREAK_SECONDS)
+    back = time.time()
+    eventually(lambda: monitor.heartbeat.stat().st_mtime > back, lambda: "no heartbeat", BREAK_SECONDS)
+    assert len(said(monitor, start, broken)) == 1, "each break is said once"
+
+
+def test_a_heartbeat_is_on_its_topic_every_5_s_and_nowhere_else(monitor: MonitorProcess, client: Client) -> None:
+    start = client.end("monitor-detak")
+    found = records(client.read("monitor-detak", start, lambda messages: len(messages) >= 3))
+    assert {beat["rule"] for beat in found} == {"kenari"}
+    assert {beat["entity_id"] for beat in found} == {"spark-monitor"}
+    assert all(beat["message"].startswith("[Detak] spark-monitor berjalan - ") for beat in found)
+    apart = [later["value"] - one["value"] for one, later in itertools.pairwise(found)]
+    assert all(4500 <= each <= 10_000 for each in apart), apart
+    assert all(0 <= beat["received_at"] * 1000 - beat["value"] < 2000 for beat in found)
+    assert not client.alerts("spark-monitor")
+    assert not [line for line in monitor.lines if "spark-monitor" in line]
+
+
+def test_a_silent_topic_is_said_and_that_it_speaks_again(monitor: MonitorProcess, client: Client) -> None:
+    client.reading("suhu", "SOURCE", 70)
+    client.flush()
+    monitor.wait_for_line("[Sumber Diam] sensor-suhu-gudang: tidak ada data sejak ", 20)
+    client.reading("suhu", "SOURCE", 70)
+    client.flush()
+    monitor.wait_for_line("[Sumber Kembali] sensor-suhu-gudang: ada data lagi setelah ", 20)
+    found = [each for each in records(client.read("monitor-insiden")) if each["entity_id"] == "sensor-suhu-gudang"]
+    opened, closed = next((one, two) for one, two in itertools.pairwise(found) if two["state"] == "closed")
+    assert (opened["state"], opened["rule"], opened["kind"]) == ("opened", "sumber", "silence")
+    assert opened["incident_id"] == closed["incident_id"]
+    assert 5 <= opened["duration_seconds"] <= 5 + 3, "found within silent_after + 3 s"
+    assert monitor.lines.count(opened["message"]) == 1
+
+
+def test_a_stopped_broker_is_told_at_once_and_fails_the_health(
+    monitor: MonitorProcess, client: Client, broker: Kafka
+) -> None:
+    start = len(monitor.events)
+    broker.stop_broker()
+    try:
+        monitor.wait_for_line("[Kafka Diam] Kafka tidak menjawab sejak ", 30)
+        wait_for_break(monitor, start, "broker")
+    finally:
+        broker.start_broker()
+    monitor.wait_for_line("[Kafka Kembali] Kafka menjawab lagi setelah ", 30)
+    wait_until_whole(monitor, start)
+
+    def of_kafka() -> list[str]:
+        return [each["state"] for each in records(client.read("monitor-insiden")) if each["rule"] == "kafka"]
+
+    eventually(lambda: of_kafka() == ["opened", "closed"], lambda: f"{of_kafka()}", 30)
+    client.reading("suhu", "AFTER-BROKER", 85)
+    client.flush()
+    monitor.wait_for("AFTER-BROKER", ["Suhu 85.00°C -"])
+    assert sum("[Kafka Diam]" in line for line in monitor.lines) == 1
+
+
+@pytest.mark.long
+def test_a_spark_that_hangs_fails_the_health(monitor: MonitorProcess) -> None:
+    start = len(monitor.events)
+    java = monitor.spark()
+    os.kill(java, signal.SIGSTOP)
+    try:
+        wait_for_break(monitor, start, "Spark")
+    finally:
+        os.kill(java, signal.SIGCONT)
+    wait_until_whole(monitor, start)
+
+
+@pytest.mark.long
+def test_a_pulse_that_kafka_refuses_fails_the_health(monitor: MonitorProcess, broker: Kafka) -> None:
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+
+    def largest_message(value: str) -> None:
+        entry = ConfigEntry("max.message.bytes", value, incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource("topic", "monitor-kenari", incremental_configs=[entry])
+        for changed in admin.incremental_alter_configs([resource]).values():
+            changed.result(10)
+
+    start = len(monitor.events)
+    largest_message("10")
+    try:
+        wait_for_break(monitor, start, "producer")
+    finally:
+        largest_message("1048588")
+    wait_until_whole(monitor, start)
+
+
+@pytest.mark.long
+def test_a_reporter_that_hangs_fails_the_health(monitor: MonitorProcess, client: Client) -> None:
+    """Nobody reads the container's output, so its pipe fills up."""
+    start = len(monitor.events)
+    monitor.stop_listening()
+    try:
+        for number in range(3000):
+            client.reading("suhu", "PIPE", 81 + number / 1000)
+        client.flush()
+        wait_for_break(monitor, start, "reporter")
+    finally:
+        monitor.listen()
+    wait_until_whole(monitor, start)
+
+
+def test_alarms_says_what_the_topics_have(monitor: MonitorProcess, client: Client, broker: Kafka) -> None:
+    for _ in range(3):
+        client.reading("suhu", "ALARMS", 85)
+    client.flush()
+    monitor.wait_for("ALARMS", ["Suhu 85.00°C -"] * 3)
+    run = [sys.executable, "-m", "spark_monitor", "alarms", "--minutes", "30"]
+    env = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap, "TZ": "Asia/Jakarta"}
+    env.pop("DISPLAY", None)
+    shown = subprocess.run(run, env=env, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert shown[0].startswith("Alarm 30 menit terakhir, sampai 20")
+    alerts = records(client.read("monitor-peringatan"))
+    number = len({alert["alert_id"] for alert in alerts})
+    assert shown[1] == f"- Peringatan: {number} ({number / 3:.1f} per 10 menit)"
+    assert "ALARMS (3)" in shown[2]
+    opened = [each for each in records(client.read("monitor-insiden")) if each["state"] == "opened"]
+    assert shown[3] == f"- Insiden dibuka: {len(opened)} ({len(opened) / 3:.1f} per 10 menit)"
+    assert len(shown) == 9
+
+
+@pytest.mark.long
+def test_alarms_without_a_broker_is_one_line() -> None:
+    env = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": "localhost:1"}
+    env.pop("DISPLAY", None)
+    ended = subprocess.run(
+        [sys.executable, "-m", "spark_monitor", "alarms"], env=env, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("KAFKA_BOOTSTRAP_SERVERS='localhost:1': ")

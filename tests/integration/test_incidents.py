@@ -1,0 +1,154 @@
+"""Incidents of the real monitor: what is printed and published, over a restart, and of sensors that fall silent."""
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from tests.integration.monitor_process import Client, MonitorProcess, records
+
+from local_stack.kafka import Kafka
+from local_stack.layout import ROOT
+from spark_monitor import rules_file
+
+INCIDENTS = "monitor-insiden"
+
+
+def jakarta(at: float) -> str:
+    return dt.datetime.fromtimestamp(at, ZoneInfo("Asia/Jakarta")).strftime("%Y-%m-%d %H:%M:%S")
+
+
+@pytest.fixture(scope="module")
+def monitor(broker: Kafka, spark_jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitorProcess]:
+    process = MonitorProcess(broker.bootstrap, tmp_path_factory.mktemp("monitor"), spark_jars)
+    process.start()
+    yield process
+    process.end()
+
+
+def steady(client: Client, gudang: str, begin: float, values: list[float], sensor: str = "suhu-7f3a") -> None:
+    """Send one reading for each second from a time on, at once."""
+    for second, value in enumerate(values):
+        message = {"gudang_id": gudang, "suhu": value, "timestamp": begin + second, "sensor_id": sensor}
+        client.send("suhu", message, gudang)
+    client.flush()
+
+
+@contextmanager
+def speaking(client: Client, gudang: str) -> Iterator[None]:
+    """Let another warehouse's sensor report all the time, so that its topic is not silent."""
+    ends = threading.Event()
+
+    def speak() -> None:
+        while not ends.wait(0.5):
+            steady(client, gudang, time.time(), [75.0], "other")
+
+    thread = threading.Thread(target=speak)
+    thread.start()
+    try:
+        yield
+    finally:
+        ends.set()
+        thread.join()
+
+
+def of(client: Client, gudang: str) -> list[dict[str, Any]]:
+    return [record for record in records(client.read(INCIDENTS), gudang) if record["kind"] == "threshold"]
+
+
+def test_an_incident_opens_and_closes_with_exactly_these_lines(monitor: MonitorProcess, client: Client) -> None:
+    begin = time.time() - 300
+    steady(client, "OPENS", begin, [84.31] * 40)
+    opened = f"[Insiden Dibuka] Gudang OPENS: Suhu 84.31°C > 80 - {jakarta(begin)}"
+    monitor.wait_for_line(opened)
+    steady(client, "OPENS", begin + 40, [*[84.31] * 61, 88.02, *[84.31] * 150, *[79.0] * 31])
+    closed = (
+        f"[Insiden Selesai] Gudang OPENS: Suhu, 4 menit 12 detik, puncak 88.02°C, MKT 84.33°C - {jakarta(begin + 252)}"
+    )
+    monitor.wait_for_line(closed)
+    assert [line for line in monitor.incidents_of("OPENS") if line.startswith("[Insiden")] == [opened, closed]
+    first, last = of(client, "OPENS")
+    assert (first["state"], first["message"], first["incident_id"]) == ("opened", opened, last["incident_id"])
+    assert first["incident_id"] == f"suhu_tinggi-OPENS-{round(begin * 1000)}"
+    assert first["rules_version"] == rules_file.load(ROOT / "services/spark-monitor/rules.yaml").version
+    assert (last["state"], last["closed_at"], last["readings"], last["coverage"]) == (
+        "closed", pytest.approx(begin + 252), 252, 1.0
+    )  # fmt: skip
+    assert last["degree_minutes"] == pytest.approx((4.31 * 251 + 8.02) / 60)
+
+
+def test_short_excursions_open_nothing(monitor: MonitorProcess, client: Client) -> None:
+    begin = time.time() - 200
+    steady(client, "FLAPS", begin, [*[85.0] * 25, 79.5] * 5)
+    steady(client, "AFTER", begin, [85.0] * 40)
+    monitor.wait_for_line("[Insiden Dibuka] Gudang AFTER:")
+    assert of(client, "FLAPS") == []
+
+
+def test_a_silent_sensor_is_found_in_time(monitor: MonitorProcess, client: Client) -> None:
+    with speaking(client, "SPEAKS"):
+        # A first one, as at the start each silence waits for a larger cause.
+        steady(client, "FIRST", time.time() - 1, [75.0, 75.0])
+        monitor.wait_for_line("[Sensor Diam] Gudang FIRST: ")
+        steady(client, "SILENT", time.time() - 1, [75.0, 75.0])
+        at = time.time()
+        monitor.wait_for_line("[Sensor Diam] Gudang SILENT: suhu tidak terkirim sejak ")
+        assert time.time() - at < 5 + 3
+        (line,) = monitor.incidents_of("SILENT")
+        assert line.endswith(" detik (suhu-7f3a)")
+        steady(client, "SILENT", time.time(), [75.0])
+        monitor.wait_for_line("[Sensor Kembali] Gudang SILENT: suhu terkirim lagi setelah ")
+
+
+def test_a_restart_goes_on_with_an_open_incident(monitor: MonitorProcess, client: Client) -> None:
+    begin = time.time() - 200
+    steady(client, "RESTART", begin, [85.0] * 40)
+    monitor.wait_for_line("[Insiden Dibuka] Gudang RESTART:")
+    assert monitor.stop() == 0
+    steady(client, "RESTART", begin + 40, [90.0] * 20)
+    monitor.start()
+    steady(client, "RESTART", begin + 60, [75.0] * 31)
+    closed = f"[Insiden Selesai] Gudang RESTART: Suhu, 1 menit, puncak 90.00°C, MKT 86.87°C - {jakarta(begin + 60)}"
+    monitor.wait_for_line(closed)
+    told = [
+        line for line in monitor.incidents_of("RESTART") if line.startswith(("[Insiden Dibuka", "[Insiden Selesai"))
+    ]
+    assert len(told) == 2
+    (last,) = [record for record in of(client, "RESTART") if record["state"] == "closed"]
+    assert (last["readings"], last["gap_seconds"]) == (60, 0)
+
+
+@pytest.mark.long
+def test_a_kill_loses_and_repeats_nothing(monitor: MonitorProcess, client: Client) -> None:
+    begin = time.time() - 200
+    steady(client, "KILL", begin, [85.0] * 40)
+    monitor.wait_for_line("[Insiden Dibuka] Gudang KILL:")
+    monitor.kill()
+    monitor.start()
+    steady(client, "KILL", begin + 40, [75.0] * 31)
+    monitor.wait_for_line("[Insiden Selesai] Gudang KILL:")
+    told = [line.split("]")[0] for line in monitor.incidents_of("KILL") if line.startswith("[Insiden")]
+    assert (told.count("[Insiden Dibuka"), told.count("[Insiden Selesai")) == (1, 1)
+
+
+@pytest.mark.long
+def test_only_incidents_are_shown_when_asked_for(
+    monitor: MonitorProcess, broker: Kafka, client: Client, spark_jars: Path, tmp_path: Path
+) -> None:
+    assert monitor.stop() == 0
+    quiet = MonitorProcess(broker.bootstrap, tmp_path, spark_jars, DISPLAY="incidents", STARTING_OFFSETS="latest")
+    try:
+        quiet.start()
+        steady(client, "QUIET", time.time() - 200, [85.0] * 40)
+        quiet.wait_for_line("[Insiden Dibuka] Gudang QUIET:")
+        assert quiet.about("QUIET") == []
+        # A flood, too: the tests before have opened enough.
+        told = ("[Insiden", "[Sensor", "[Sumber", "[Banjir")
+        assert [line for line in quiet.lines if not line.startswith(told)] == []
+    finally:
+        quiet.end()

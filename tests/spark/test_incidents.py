@@ -1,0 +1,205 @@
+"""The incidents through Spark's own stateful operator: batches, timers, and a restart in the middle."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.streaming.query import StreamingQuery
+from tests import realistic_hour
+from tests.eventually import eventually
+
+from spark_monitor.incident_query import incident_records, publisher, session_for, start, stop_between_batches
+from spark_monitor.incidents import Record
+from spark_monitor.rules import Rules
+
+TOPICS = {"suhu": "sensor-suhu-gudang", "kelembaban": "sensor-kelembaban-gudang"}
+SCHEMA = "value string, topic string, partition int, offset long, received double"
+FIGURES = ["peak", "mean", "duration_seconds", "degree_minutes", "readings", "coverage", "gap_seconds", "closed_at"]
+
+
+class Source:
+    """A folder of files that stands for Kafka, one file a batch."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._offset = 0
+        (folder / "rows").mkdir()
+
+    def add(self, rows: list[realistic_hour.Measured], received: float | None = None) -> None:
+        """Write the readings of a batch, received when they were measured or at another time (epoch seconds)."""
+        lines = []
+        for row in rows:
+            value = {"gudang_id": row.entity_id, row.stream: row.value, "timestamp": row.event_time}
+            message = {
+                "value": json.dumps(value | {"sensor_id": row.sensor_id}),
+                "topic": TOPICS[row.stream],
+                "partition": 0,
+                "offset": self._offset,
+                "received": row.event_time if received is None else received,
+            }
+            lines.append(json.dumps(message))
+            self._offset += 1
+        new = self._folder / "new.json"
+        new.write_text("\n".join(lines))
+        new.rename(self._folder / "rows" / f"{self._offset:08}.json")
+
+    def messages(self, session: SparkSession) -> DataFrame:
+        """Return the rows in the form of Spark's Kafka source; each batch takes one file."""
+        rows = session.readStream.schema(SCHEMA).option("maxFilesPerTrigger", 1).json(str(self._folder / "rows"))
+        return rows.select(
+            F.lit(None).cast("binary").alias("key"),
+            F.col("value").cast("binary").alias("value"),
+            "topic",
+            "partition",
+            "offset",
+            F.timestamp_seconds("received").alias("timestamp"),
+        )
+
+
+class Running:
+    """The query on a source, with what it said, over restarts."""
+
+    def __init__(self, spark: SparkSession, rules: Rules, folder: Path) -> None:
+        self.source = Source(folder)
+        self.records: list[Record] = []
+        self.plans: list[str] = []
+        self._session = session_for(spark)
+        self._rules = rules
+        self._folder = folder
+        self._query: StreamingQuery
+
+    def start(self, publish: Callable[[DataFrame, int], None] | None = None) -> None:
+        """Start it where it stood; `publish` in place of remembering what it says."""
+
+        def keep(batch: DataFrame, _number: int) -> None:
+            records = [json.loads(row.record) for row in batch.collect()]
+            self.records += records
+            if records and hasattr(self, "_query"):
+                self.plans.append(self._query._jsq.explainInternal(False))  # noqa: SLF001 - there is no other way
+
+        records = incident_records(self.source.messages(self._session), self._rules, "Asia/Jakarta")
+        self._query = start(records, self._folder / "checkpoint", publish or keep)
+
+    def wait_for(self, what: str, seconds: float = 60) -> list[Record]:
+        """Wait for records whose rule and state are `what`; return those."""
+
+        def found() -> list[Record]:
+            assert self._query.exception() is None, self._query.exception()
+            return [record for record in self.records if f"{record['rule']} {record['state']}" == what]
+
+        eventually(found, lambda: f"no {what}: {[(r['rule'], r['state']) for r in self.records]}", seconds)
+        return found()
+
+    def has_read(self, files: int) -> bool:
+        """Say whether so many files are through."""
+        assert self._query.exception() is None, self._query.exception()
+        done = [file for file in (self._folder / "checkpoint/commits").glob("*") if file.name.isdigit()]
+        return len(done) >= files
+
+    def stop(self) -> None:
+        """Stop it between two batches."""
+        stop_between_batches(self._query)
+
+    def exception(self) -> Exception | None:
+        """Return why it ended, once it has."""
+        eventually(lambda: not self._query.isActive, lambda: "the query lives on")
+        return self._query.exception()
+
+    def uncommit(self) -> None:
+        """Leave the checkpoint as a kill before the first batch's commit would."""
+        checkpoint = self._folder / "checkpoint"
+        later = [file for file in (checkpoint / "offsets").glob("[0-9]*") if file.name != "0"]
+        for file in [*(checkpoint / "commits").glob("[0-9]*"), *later]:
+            file.unlink()
+            file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
+
+
+@pytest.fixture
+def running(spark: SparkSession, warehouse: Rules, tmp_path: Path) -> Iterator[Running]:
+    query = Running(spark, warehouse, tmp_path)
+    yield query
+    query.stop()
+
+
+def steady(entity: str, begin: float, seconds: int, value: float) -> list[realistic_hour.Measured]:
+    return [realistic_hour.Measured(entity, "suhu", "suhu-7f3a", value, begin + second) for second in range(seconds)]
+
+
+def test_an_hour_in_a_few_batches_equals_pandas_also_over_a_restart(running: Running) -> None:
+    rows = list(realistic_hour.readings())
+    expected = realistic_hour.incidents(rows)
+    sizes = [1000, 7000, 40, 9000, len(rows)]
+    begun = 0
+    for size in sizes:
+        running.source.add(rows[begun : begun + size])
+        begun += size
+    running.start()
+    eventually(lambda: running.has_read(3), lambda: "three batches are not through")
+    running.stop()
+    running.start()
+    eventually(lambda: running.has_read(len(sizes) + 1), lambda: "not all batches are through")
+    assert running.plans
+    assert not [plan for plan in running.plans if "Exchange" in plan], "a batch must be one task: it has one slot"
+    threshold = [record for record in running.records if record["kind"] == "threshold"]
+    found = {record["incident_id"]: record for record in threshold if record["state"] == "closed"}
+    still_open = {record["incident_id"] for record in threshold} - found.keys()
+    over = expected[expected["closed_at"].notna()]
+    assert len(found) == len(over) > 10
+    assert len(still_open) == len(expected) - len(over)
+    for row in over.to_dict("records"):
+        record = found[f"{row['stream']}_tinggi-{row['entity_id']}-{round(row['opened_at'] * 1000)}"]
+        for figure in FIGURES:
+            assert math.isclose(record[figure], row[figure], rel_tol=0, abs_tol=1e-9), (figure, record, row)
+        if row["stream"] == "suhu":
+            assert math.isclose(record["mkt"], row["mkt"], rel_tol=0, abs_tol=1e-9)
+
+
+def test_a_repeated_batch_says_the_same_once_more(running: Running) -> None:
+    """What a kill before the commit leads to: the same records, down to the moment, so that they can be dropped."""
+    begin = time.time() - 40
+    running.source.add(steady("G1", begin, 40, 85.0))
+    running.start()
+    (opened,) = running.wait_for("suhu_tinggi opened")
+    eventually(lambda: running.has_read(1), lambda: "no commit")
+    running.stop()
+    running.uncommit()
+    running.records.clear()
+    running.start()
+    assert running.wait_for("suhu_tinggi opened") == [opened]
+
+
+def test_a_silence_is_found_by_the_clock_and_ends_with_a_reading(running: Running) -> None:
+    running.start()
+    begin = time.time()
+    running.source.add(steady("G1", begin - 39, 40, 85.0), received=begin)
+    (silent,) = running.wait_for("diam opened")
+    late = time.time() - begin
+    assert silent["message"].startswith("[Sensor Diam] Gudang G1: suhu tidak terkirim sejak ")
+    assert silent["message"].endswith(" detik (suhu-7f3a)")
+    assert 5 <= late < 5 + 3 + 2, "the test's own start-up takes a little, too"
+    running.wait_for("suhu_tinggi unknown")
+    running.source.add(steady("G1", time.time(), 1, 85.0))
+    running.wait_for("diam closed")
+    running.wait_for("suhu_tinggi reminder")
+    assert not [record for record in running.records if record["rule"] == "suhu_tinggi" and record["state"] == "closed"]
+
+
+def test_a_batch_that_fails_says_why_in_a_line(running: Running, spark: SparkSession) -> None:
+    """With Java's whole stack in Python's error, Spark would end the query without one."""
+
+    def fail(_records: list[Record]) -> list[Record]:
+        java: Any = spark._jvm  # noqa: SLF001 - what a full disk or a lost broker raises comes from there
+        java.java.lang.Integer.parseInt("no number")
+        return []
+
+    running.start(publisher(cast(Any, SimpleNamespace(publish=list)), fail))
+    running.source.add(steady("G1", time.time() - 40, 40, 85.0))
+    failure = str(running.exception())
+    assert 'BatchError: For input string: "no number"' in failure
