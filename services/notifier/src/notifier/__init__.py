@@ -1,0 +1,1 @@
+"""Hands the incidents of `monitor-insiden` on to a webhook."""
