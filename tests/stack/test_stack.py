@@ -51,23 +51,6 @@ def test_every_container_is_healthy_and_the_status_comes_too(stack: Stack) -> No
     assert topic_init["State"]["ExitCode"] == 0
 
 
-def test_nothing_has_more_rights_than_it_needs(stack: Stack) -> None:
-    for container in stack.containers():
-        host = container["HostConfig"]
-        name = container["Name"]
-        assert host["CapDrop"] == ["ALL"], name
-        assert "no-new-privileges:true" in host["SecurityOpt"], name
-        assert host["Memory"] > 0, name
-        assert host["PidsLimit"] > 0, name
-        assert host["Init"] is True, name
-        assert host["LogConfig"]["Config"]["max-size"], name
-        assert container["Config"]["User"] not in {"", "0", "root"}, name
-        ours = not any(service in name for service in ("kafka", "zookeeper"))
-        assert host["ReadonlyRootfs"] is ours, name
-        for port, hosts in (container["NetworkSettings"]["Ports"] or {}).items():
-            assert all(each["HostIp"] == "127.0.0.1" for each in hosts or []), (name, port)
-
-
 def test_any_client_on_this_machine_is_answered_word_for_word(stack: Stack) -> None:
     at = time.time()
     send(stack, "suhu", {"gudang_id": "X1", "suhu": 85.25, "timestamp": at})
@@ -159,7 +142,7 @@ def test_stop_send_200_start_prints_200_lines_once(stack: Stack) -> None:
 def test_the_rules_are_checked_and_tested_in_the_container(stack: Stack) -> None:
     run = ("run", "--rm", "--no-deps", "spark-monitor")
     assert "no mistake: streams 3, alerts 3, statuses 1" in stack.compose(*run, "check-rules")
-    assert "7 passed, 0 failed" in stack.compose(*run, "test-rules")
+    assert "12 passed, 0 failed" in stack.compose(*run, "test-rules")
     good = stack.rules_file.read_text("utf-8")
     stack.rules_file.write_text(good.replace("above: 80", "above: 800", 1), "utf-8")
     assert "alerts.suhu_tinggi.above: expected what is plausible" in stack.compose(*run, "check-rules", check=False)
