@@ -59,7 +59,7 @@ class Stack:
 
     def down(self) -> None:
         """Leave nothing behind."""
-        self.compose("--profile", "pabrik", "down", "--volumes", "--timeout", "40", check=False)
+        self.compose("--profile", "*", "down", "--volumes", "--timeout", "40", check=False)
 
     def compose(self, *arguments: str, check: bool = True) -> str:
         """Run `docker compose`; return its output. Fails with what it said."""
@@ -67,6 +67,19 @@ class Stack:
             ["docker", "compose", *arguments], cwd=ROOT, env=self._env, capture_output=True, text=True, check=False
         )
         assert not check or ended.returncode == 0, f"docker compose {' '.join(arguments)}: {ended.stdout}{ended.stderr}"
+        return ended.stdout
+
+    def fails(self, *arguments: str) -> str:
+        """Run `docker compose`, which must fail; return what it said."""
+        command = ["docker", "compose", *arguments]
+        ended = subprocess.run(command, cwd=ROOT, env=self._env, capture_output=True, text=True, check=False)
+        assert ended.returncode != 0, f"docker compose {' '.join(arguments)}: {ended.stdout}{ended.stderr}"
+        return ended.stdout + ended.stderr
+
+    def make(self, *targets: str) -> str:
+        """Run `make` on this project; return its output. Fails with what it said."""
+        ended = subprocess.run(["make", *targets], cwd=ROOT, env=self._env, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, f"make {' '.join(targets)}: {ended.stdout}{ended.stderr}"
         return ended.stdout
 
     def away(self, service: str, how: str, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import pytest
@@ -15,6 +16,10 @@ from sensorkit.simulation import load_settings
 
 WRONG = {
     "KAFKA_BOOTSTRAP_SERVERS": ("kafka", "host:port[,host:port...]"),
+    "KAFKA_SECURITY_PROTOCOL": ("TLS", "PLAINTEXT, SSL or SASL_SSL"),
+    "KAFKA_SSL_CA_FILE": ("/not/there", "a file with the authority's certificate (PEM)"),
+    "KAFKA_SASL_USERNAME": ("a user", "the name of a Kafka user"),
+    "KAFKA_SASL_PASSWORD_FILE": ("/not/there", "a file with the password"),
     "LOG_LEVEL": ("loud", "debug, info, warning or error"),
     "LOG_FORMAT": ("xml", "auto, json or pretty"),
     "SIMULATION": ("real", "uniform or realistic"),
@@ -36,6 +41,7 @@ class Pump(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="PUMP_")
 
     speed: Annotated[int, Field(ge=1, le=9, description="a step, 1 to 9")] = 5
+    key: Annotated[int, Field(repr=False, description="a number")] = 0
 
 
 def refusal(monkeypatch: pytest.MonkeyPatch, **variables: str) -> list[str]:
@@ -103,6 +109,14 @@ def test_explain_names_the_variable_with_its_prefix() -> None:
     assert line.startswith("PUMP_SPEED=10: expected a step, 1 to 9; ")
 
 
+def test_explain_does_not_show_what_may_be_a_secret() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Pump.model_validate({"key": "s3cret"})
+    (line,) = explain(caught.value, Pump)
+    assert line.startswith("PUMP_KEY=(not shown): expected a number; ")
+    assert "s3cret" not in line
+
+
 def test_the_prefix_is_for_a_service_s_own_variables_only(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"PUMP_SPEED": "7", "SPEED": "8", "LOG_LEVEL": "debug", "PUMP_LOG_LEVEL": "error"}.items():
         monkeypatch.setenv(name, value)
@@ -131,9 +145,15 @@ def test_defaults_are_the_design_s() -> None:
     assert suhu.interval_seconds == kelembaban.interval_seconds == 1
 
 
-def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("x\n")
     values: dict[str, tuple[str, object]] = {
         "KAFKA_BOOTSTRAP_SERVERS": ("a-1.b:9092,c:9093", "a-1.b:9092,c:9093"),
+        "KAFKA_SECURITY_PROTOCOL": ("SASL_SSL", "SASL_SSL"),
+        "KAFKA_SSL_CA_FILE": (str(secret), secret),
+        "KAFKA_SASL_USERNAME": ("a-1", "a-1"),
+        "KAFKA_SASL_PASSWORD_FILE": (str(secret), secret),
         "LOG_LEVEL": ("warning", "warning"),
         "LOG_FORMAT": ("pretty", "pretty"),
         "SIMULATION": ("realistic", "realistic"),

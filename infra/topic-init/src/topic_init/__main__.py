@@ -7,10 +7,10 @@ import structlog
 
 from sensorkit.log import configure
 from sensorkit.settings import load
-from topic_init import declared
+from topic_init import access, declared
 from topic_init.errors import FinalError
 from topic_init.kafka_admin import Cluster
-from topic_init.reconcile import reconcile
+from topic_init.reconcile import grant, reconcile
 from topic_init.settings import Settings
 
 
@@ -23,9 +23,13 @@ def main() -> int:
     log = structlog.get_logger()
     try:
         wanted = [topic.wanted(settings) for topic in declared.read(settings.topics_file)]
+        users = access.read(settings.access_file) if settings.access_file else None
+        passwords = access.passwords(users.users, settings.passwords_dir) if users else {}
         # Not all of a short wait for one request: the log is to say that it waits.
         kafka = Cluster(settings.kafka_bootstrap_servers, request_seconds=min(5, settings.wait_seconds / 2))
         reconcile(kafka, wanted, settings.wait_seconds)
+        if users:
+            grant(kafka, users.rights(), passwords, settings.wait_seconds)
     except FinalError as error:
         for line in error.args:
             log.error(line)  # noqa: TRY400 - the sentence is for an operator, a stack trace is not
@@ -33,7 +37,9 @@ def main() -> int:
     except KeyboardInterrupt:
         log.warning("stopped before the topics were ready")
         return 128 + signal.SIGTERM
-    log.info("topics ready", topics=len(wanted), partitions=sum(topic.partitions for topic in wanted))
+    log.info(
+        "topics ready", topics=len(wanted), users=len(passwords), partitions=sum(topic.partitions for topic in wanted)
+    )
     return 0
 
 

@@ -4,12 +4,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from topic_init.errors import FinalError
 from topic_init.plan import Wanted
 from topic_init.settings import Count, Settings
+from topic_init.yaml_file import read_yaml
 
 
 class Topic(BaseModel):
@@ -43,22 +42,4 @@ class Declared(BaseModel):
 
 def read(file: Path) -> list[Topic]:
     """Return the file's topics, or raise FinalError with `file: where: what` for each mistake."""
-    try:
-        # BaseLoader leaves every value the text that was written, which is what Kafka's config takes.
-        content = yaml.load(file.read_bytes(), Loader=yaml.BaseLoader)  # noqa: S506 - builds text, lists and maps only
-        return Declared.model_validate(content).topics
-    except OSError as error:
-        raise FinalError(f"{file}: cannot be read: {error.strerror}") from error
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise FinalError(f"{file}: line {line}: {error.problem}") from error
-    except yaml.YAMLError as error:
-        raise FinalError(f"{file}: {' '.join(str(error).split())}") from error
-    except ValidationError as error:
-        raise FinalError(*(f"{file}: {_place(each['loc'])}: {each['msg']}" for each in error.errors())) from error
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    """Write `('topics', 0, 'name')` as `topics[0].name`."""
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return path.removeprefix(".") or "the file"
+    return read_yaml(file, Declared).topics

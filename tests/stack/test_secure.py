@@ -1,0 +1,324 @@
+"""The stack with compose.secure.yaml: who comes in, who does not, and what a changed password does."""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+from tests.stack.hardening import HOLDS, TABLE, not_held_by, rows, service_of
+from tests.stack.project import Stack, eventually
+
+SUHU, KELEMBABAN, ALERTS = "sensor-suhu-gudang", "sensor-kelembaban-gudang", "monitor-peringatan"
+ALERT = re.compile(r"\[Peringatan Suhu Tinggi\] Gudang G[123]: Suhu [89]\d\.\d\d°C - \d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+CALL_PLAINLY = (
+    "import sys; from confluent_kafka.admin import AdminClient;"
+    "AdminClient({'bootstrap.servers': 'kafka:9092', 'log_level': 0}).list_topics(timeout=5)"
+)
+CALL_ZOOKEEPER = "import socket; socket.create_connection(('zookeeper', 2181), 5)"
+
+
+class SecureStack(Stack):
+    """A project with the overlay, and a folder of secrets of its own."""
+
+    secrets: Path
+
+    def password(self, user: str) -> str:
+        """Return a user's password as it is now."""
+        return (self.secrets / "passwords" / user).read_text().strip()
+
+    def client(self, user: str, **other: Any) -> dict[str, Any]:
+        """Return a client's configuration as `user`; in `other` an underscore stands for a point, None for nothing."""
+        config: dict[str, Any] = {
+            "bootstrap.servers": self.bootstrap,
+            "security.protocol": "SASL_SSL",
+            "ssl.ca.location": str(self.secrets / "ca.pem"),
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": user,
+            "sasl.password": self.password(user),
+            "log_level": 0,
+        } | {name.replace("_", "."): value for name, value in other.items()}
+        return {name: value for name, value in config.items() if value is not None}
+
+    def said_by_kafka(self, pattern: str) -> list[str]:
+        """Return the lines of the broker's log in which a pattern is found."""
+        return [line for line in self.log("kafka") if re.search(pattern, line)]
+
+    def messages(self, topic: str, until: int | None = None) -> dict[int, Any]:
+        """Return what is in a topic, by offset; `until` leaves out what came later."""
+        consumer = Consumer(self.client("spark-monitor") | {"group.id": "refused", "enable.auto.commit": False})
+        place = TopicPartition(topic, 0, 0)
+        try:
+            end = consumer.get_watermark_offsets(place, timeout=20)[1] if until is None else until
+            consumer.assign([place])
+            found: dict[int, Any] = {}
+            while len(found) < end:
+                for message in consumer.consume(5000, 5):
+                    assert message.error() is None, message.error()
+                    found[message.offset() or 0] = json.loads(message.value() or b"")
+        finally:
+            consumer.close()
+        return found
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureStack]:
+    folder = tmp_path_factory.mktemp("secure")
+    secrets = folder / "secrets"
+    stack = SecureStack.new(
+        "warehouse-secure", folder, COMPOSE_FILE="compose.yaml:compose.secure.yaml", SECRETS_DIR=str(secrets)
+    )
+    stack.secrets = secrets
+    stack.make("secrets")
+    try:
+        stack.up()
+        stack.wait_until_healthy()
+        yield stack
+    finally:
+        stack.down()
+
+
+def why_refused(config: dict[str, Any]) -> str:
+    """Ask for the topics, which must fail; return what the client said of it."""
+    said: list[str] = []
+    admin = AdminClient(config | {"error_cb": lambda error: said.append(error.str())})
+    with pytest.raises(KafkaException) as caught:
+        admin.list_topics(timeout=6)
+    admin.poll(0)
+    return " ".join([*said, str(caught.value)])
+
+
+def write(config: dict[str, Any], topic: str, reading: dict[str, Any]) -> KafkaError | None:
+    """Send a reading; return the error, or None when it is acknowledged."""
+    told: list[KafkaError | None] = []
+    producer = Producer(config | {"message.timeout.ms": 10_000})
+    producer.produce(topic, json.dumps(reading), reading["gudang_id"], on_delivery=lambda error, _: told.append(error))
+    producer.flush(20)
+    (error,) = told
+    return error
+
+
+def test_the_lines_come_as_ever(secure: SecureStack) -> None:
+    eventually(lambda: any(map(ALERT.fullmatch, secure.log("spark-monitor"))), lambda: "no alert line", 90)
+    assert write(secure.client("producer-suhu"), SUHU, {"gudang_id": "X1", "suhu": 85.25}) is None
+    assert write(secure.client("producer-kelembaban"), KELEMBABAN, {"gudang_id": "X1", "kelembaban": 75.5}) is None
+
+    def blocks() -> list[str]:
+        log = "\n".join(secure.log("spark-monitor"))
+        return re.findall(r"\[Status Gabungan\] Gudang X1:\n(.*?)\n-{30}\n", log, re.DOTALL)
+
+    expected = "- Suhu: 85.25°C\n- Kelembaban: 75.50%\n- Status: Bahaya tinggi! Barang berisiko rusak"
+    eventually(lambda: expected in blocks(), lambda: str(blocks()), 30)
+
+
+@pytest.mark.parametrize("item", HOLDS)
+def test_the_containers_are_held_to_the_same_table(secure: SecureStack, item: str) -> None:
+    containers = secure.containers()
+    services = {service_of(container) for container in containers}
+    (row,) = [row for row in rows(TABLE.read_text("utf-8"), services) if row.item == item]
+    assert row.exceptions is not None, row.asks
+    assert not_held_by(item, containers) == row.exceptions & services, row.asks
+
+
+def test_who_does_not_know_the_authority_does_not_trust_the_broker(secure: SecureStack) -> None:
+    said = why_refused(secure.client("spark-monitor", ssl_ca_location=None))
+    assert "certificate verify failed" in said
+
+
+def test_a_broker_by_another_name_is_not_trusted(secure: SecureStack) -> None:
+    said = why_refused(
+        secure.client("spark-monitor") | {"bootstrap.servers": secure.bootstrap.replace("localhost", "127.0.0.1")}
+    )
+    assert "certificate verify failed" in said or "mismatch" in said
+
+
+def test_a_wrong_password_is_refused_and_the_refusal_logged(secure: SecureStack) -> None:
+    before = len(secure.said_by_kafka("Failed authentication"))
+    said = why_refused(secure.client("spark-monitor", sasl_password="salah"))  # noqa: S106 - the wrong one
+    assert "Authentication failed" in said
+    eventually(lambda: len(secure.said_by_kafka("Failed authentication")) > before, lambda: "Kafka logged nothing")
+
+
+def test_a_user_that_nobody_made_is_refused(secure: SecureStack) -> None:
+    assert "Authentication failed" in why_refused(secure.client("kafka", sasl_username="operator"))
+
+
+def test_plaintext_is_refused_from_outside_and_inside_and_the_refusal_logged(secure: SecureStack) -> None:
+    before = len(secure.said_by_kafka("Failed authentication"))
+    why_refused({"bootstrap.servers": secure.bootstrap, "log_level": 0})
+    python = ("run", "--rm", "--no-deps", "--entrypoint", "python", "producer-suhu", "-c")
+    assert "KafkaException" in secure.fails(*python, CALL_PLAINLY)
+    eventually(lambda: len(secure.said_by_kafka("Failed authentication")) > before, lambda: "Kafka logged nothing")
+
+
+def test_a_producer_writes_its_own_topic_only_and_the_refusal_is_logged(secure: SecureStack) -> None:
+    error = write(secure.client("producer-suhu"), KELEMBABAN, {"gudang_id": "X2", "kelembaban": 99.0})
+    assert error is not None
+    assert error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    denied = r"(?i)principal = User:producer-suhu is denied"
+    eventually(lambda: secure.said_by_kafka(denied), lambda: "Kafka logged nothing")
+    assert not [each for each in secure.messages(KELEMBABAN).values() if each.get("gudang_id") == "X2"]
+
+
+def test_a_producer_does_not_even_read_what_it_wrote(secure: SecureStack) -> None:
+    consumer = Consumer(secure.client("producer-suhu") | {"group.id": "producer-suhu"})
+    told: set[int] = set()
+
+    def is_refused() -> bool:
+        for message in consumer.consume(100, 1):
+            error = message.error()
+            assert error is not None, "a message was read"
+            told.add(error.code())
+        return {KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.TOPIC_AUTHORIZATION_FAILED} <= told
+
+    try:
+        consumer.assign([TopicPartition(SUHU, 0, 0)])
+        eventually(is_refused, lambda: f"told only {told}")
+    finally:
+        consumer.close()
+
+
+@pytest.mark.parametrize("topic", [KELEMBABAN, ALERTS, "no-such-topic"])
+def test_a_producer_does_not_learn_whether_another_topic_is_there(secure: SecureStack, topic: str) -> None:
+    found = AdminClient(secure.client("producer-suhu")).list_topics(topic, timeout=20).topics[topic]
+    assert found.error is not None
+    assert found.error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    assert not found.partitions
+
+
+def test_the_monitor_s_tools_come_in_too(secure: SecureStack) -> None:
+    assert write(secure.client("producer-suhu"), SUHU, {"gudang_id": "X4", "suhu": "panas"}) is None
+
+    def told() -> str:
+        return secure.compose("exec", "-T", "spark-monitor", "python", "-m", "spark_monitor", "refused", check=False)
+
+    eventually(lambda: '"gudang_id": "X4"' in told(), told)
+
+
+def test_the_monitor_invents_no_readings(secure: SecureStack) -> None:
+    error = write(secure.client("spark-monitor"), SUHU, {"gudang_id": "X2", "suhu": 99.0})
+    assert error is not None
+    assert error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+
+
+def test_a_right_that_is_not_in_the_file_is_taken_away(secure: SecureStack) -> None:
+    admin = AdminClient(secure.client("topic-init"))
+    foreign = AclBinding(
+        ResourceType.TOPIC, SUHU, ResourcePatternType.LITERAL, "User:producer-kelembaban", "*", AclOperation.WRITE,
+        AclPermissionType.ALLOW,
+    )  # fmt: skip
+    admin.create_acls([foreign])[foreign].result(20)
+
+    def error() -> KafkaError | None:
+        return write(secure.client("producer-kelembaban"), SUHU, {"gudang_id": "X5", "suhu": 75.0})
+
+    eventually(lambda: error() is None, lambda: "the right has no effect")
+    secure.compose("run", "--rm", "--no-deps", "topic-init")
+    eventually(lambda: error() is not None, lambda: "the right is still there")
+    assert write(secure.client("producer-suhu"), SUHU, {"gudang_id": "X5", "suhu": 75.0}) is None
+
+
+def test_zookeeper_is_out_of_reach_of_other_containers(secure: SecureStack) -> None:
+    python = ("run", "--rm", "--no-deps", "--entrypoint", "python", "producer-suhu", "-c")
+    assert "gaierror" in secure.fails(*python, CALL_ZOOKEEPER)
+
+
+def test_zookeeper_answers_nobody_without_a_password_and_logs_the_refusal(secure: SecureStack) -> None:
+    """Even from the brokers' own network."""
+    ask = (
+        "run",
+        "--rm",
+        "--no-deps",
+        "-e",
+        "KAFKA_OPTS=",
+        "kafka-users",
+        "zookeeper-shell",
+        "zookeeper:2181",
+        "ls",
+        "/",
+    )
+    said = secure.compose(*ask, check=False)
+    assert "brokers" not in said
+    refused = r"(?i)authentication scheme|not authenticated|session.*auth"
+    eventually(
+        lambda: [line for line in secure.log("zookeeper") if re.search(refused, line)],
+        lambda: "\n".join(secure.log("zookeeper")[-20:]),
+    )
+
+
+def test_zookeeper_s_entries_are_the_broker_s(secure: SecureStack) -> None:
+    """Whoever came in there without being the broker could still not see a password."""
+    ask = (
+        "run",
+        "--rm",
+        "--no-deps",
+        "kafka-users",
+        "zookeeper-shell",
+        "zookeeper:2181",
+        "getAcl",
+        "/config/users/kafka",
+    )
+    said = secure.compose(*ask)
+    assert "'sasl,'kafka" in said
+    assert "'world" not in said
+
+
+def test_no_secret_is_in_what_docker_shows_or_in_a_log(secure: SecureStack) -> None:
+    key = (secure.secrets / "kafka.pem").read_text().splitlines()[1]
+    hidden = [key, *(file.read_text().strip() for file in (secure.secrets / "passwords").iterdir())]
+    assert len(hidden) == 8
+    shown = {
+        f"{what} of {container['Name']}": text
+        for container in secure.containers()
+        for what, text in (
+            ("inspect", json.dumps(container)),
+            ("log", "\n".join(secure.log(service_of(container)))),
+            ("processes", secure.docker("top", container["Id"]) if container["State"]["Running"] else ""),
+            ("image", secure.docker("history", "--no-trunc", container["Image"])),
+        )
+    }
+    assert [where for where, text in shown.items() if any(secret in text for secret in hidden)] == []
+
+
+def test_a_changed_password_takes_effect_and_no_reading_is_lost(secure: SecureStack) -> None:
+    before = secure.client("producer-suhu")
+    begun = time.time()
+    secure.make("rotate")
+    secure.wait_until_healthy()
+    assert "Authentication failed" in why_refused(before)
+    after = secure.client("producer-suhu")
+    assert after["sasl.password"] != before["sasl.password"]
+    assert write(after, SUHU, {"gudang_id": "X3", "suhu": 99.0}) is None
+    eventually(
+        lambda: [line for line in secure.log("spark-monitor") if "Gudang X3: Suhu 99.00°C" in line],
+        lambda: "no line of X3", 90,
+    )  # fmt: skip
+
+    stopped = [
+        event
+        for service in ("producer-suhu", "producer-kelembaban")
+        for event in secure.events(begun, service)
+        if event["event"] == "stopped"
+    ]
+    assert len(stopped) == 2
+    assert [(event["failed"], event["unsent"]) for event in stopped] == [(0, 0)] * 2
+
+    readings = secure.messages(SUHU)
+    high = [offset for offset, each in readings.items() if isinstance(each["suhu"], float) and each["suhu"] > 80]
+    expected = {f"{SUHU}-0-{offset}-suhu_tinggi" for offset in high}
+
+    def judged() -> set[str]:
+        return {alert["alert_id"] for alert in secure.messages(ALERTS).values()}
+
+    eventually(lambda: expected <= judged(), lambda: f"{len(expected - judged())} readings without their alert", 60)
