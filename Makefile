@@ -3,7 +3,8 @@ PYTHON ?= python3
 SITE ?= gudang
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := libs/sensorkit services/producer-suhu services/producer-kelembaban services/producer-mesin services/spark-monitor infra/topic-init infra/local
+AUDIT := $(VENV)-audit
+PACKAGES := libs/sensorkit services/producer-suhu services/producer-kelembaban services/producer-mesin services/notifier services/spark-monitor infra/topic-init infra/local
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -20,6 +21,12 @@ $(VENV)/ready: requirements/build.txt requirements/dev.txt $(PACKAGES:%=%/pyproj
 	@pip install --quiet --no-deps --no-build-isolation $(PACKAGES:%=--editable ./%)
 	@touch $@
 
+# Its tools are not the services' own, and must not decide on their versions.
+$(AUDIT)/ready: audit/requirements.txt
+	@$(PYTHON) -m venv --clear $(AUDIT)
+	@$(AUDIT)/bin/pip install --quiet --require-hashes -r $<
+	@touch $@
+
 .PHONY: up
 up: ## Start the stack in Docker and follow the alerts
 	docker compose up --build --detach
@@ -27,11 +34,29 @@ up: ## Start the stack in Docker and follow the alerts
 
 .PHONY: down
 down: ## Stop the stack in Docker; the data stays (docker compose down -v removes it)
-	docker compose --profile pabrik down
+	docker compose --profile '*' down
 
 .PHONY: refused
 refused: ## Show the last refused messages of the stack in Docker; LAST=100 shows more
 	@docker compose exec --no-TTY spark-monitor python -m spark_monitor refused --last $(or $(LAST),20)
+
+.PHONY: alarms
+alarms: ## Show how good the alarms of the stack in Docker were; MINUTES=600 looks further back than an hour
+	@docker compose exec --no-TTY spark-monitor python -m spark_monitor alarms --minutes $(or $(MINUTES),60)
+
+SECURE := docker compose -f compose.yaml -f compose.secure.yaml
+
+.PHONY: secrets
+secrets: ## Make certificates and passwords for compose.secure.yaml; ROTATE=1: new ones, for make rotate
+	@infra/make-secrets
+
+.PHONY: rotate
+rotate: ## Give the running secure stack new passwords and a new certificate; no reading is lost
+	@ROTATE=1 infra/make-secrets
+	$(SECURE) run --rm --no-deps kafka-users
+	$(SECURE) run --rm --no-deps topic-init
+	$(SECURE) restart $$($(SECURE) --profile '*' ps --services --status running | grep -vx -e kafka -e zookeeper)
+	$(SECURE) restart kafka
 
 .PHONY: run
 run: $(VENV)/ready ## Start the stack without Docker, as processes; Ctrl-C stops it. SITE=pabrik adds the factory
@@ -49,7 +74,7 @@ test-rules: $(VENV)/ready ## Run the rules' own tests, or those beside RULES_FIL
 test: lint test-unit test-spark test-integration test-stack test-faults ## All tests and checks; sets up what it needs
 
 .PHONY: test-unit
-test-unit: $(VENV)/ready ## Pure code, seconds
+test-unit: $(VENV)/ready $(AUDIT)/ready ## Pure code, seconds
 	pytest tests/unit
 
 .PHONY: test-spark
@@ -58,11 +83,16 @@ test-spark: $(VENV)/ready ## The DataFrame functions on small frames, a minute
 
 .PHONY: test-integration
 test-integration: $(VENV)/ready ## Real Kafka and Spark as processes, minutes
-	pytest tests/integration
+	pytest tests/integration -m "not long"
 
 .PHONY: test-stack
 test-stack: $(VENV)/ready ## The containers, from outside, minutes; needs Docker
-	pytest tests/stack/test_stack.py
+	pytest tests/stack/test_stack.py tests/stack/test_hardening.py
+
+.PHONY: test-long
+test-long: $(VENV)/ready ## What takes too long for `make test`: slow faults of single services, the stack behind TLS; needs Docker
+	pytest tests/integration -m long
+	pytest tests/stack/test_secure.py
 
 .PHONY: test-faults
 test-faults: $(VENV)/ready ## The faults that take seconds, minutes; needs Docker
@@ -75,6 +105,16 @@ faults: $(VENV)/ready ## Break the stack in every known way and count what is lo
 .PHONY: soak
 soak: $(VENV)/ready ## Half an hour at 2,000 readings a second: does anything grow? Needs Docker
 	COMPOSE_FILE=compose.yaml:tests/stack/faults/observed.yaml CHECKPOINT_MINUTES=1 pytest -v tests/stack/faults -m soak --timeout 3600
+
+.PHONY: audit
+audit: $(AUDIT)/ready ## What is in the images: SBOMs, licences, known vulnerabilities; minutes; needs Docker
+	docker compose --profile '*' build --quiet
+	$(AUDIT)/bin/python -m audit
+
+.PHONY: licences
+licences: $(AUDIT)/ready ## Write docs/licences.md anew from the images; needs Docker
+	docker compose --profile '*' build --quiet
+	$(AUDIT)/bin/python -m audit --write-licences
 
 BENCH := $(VENV)-bench
 
@@ -110,5 +150,5 @@ lock: $(VENV)/ready ## Pin all dependencies anew; UPGRADE=1 takes newer versions
 
 .PHONY: clean
 clean: ## Remove what `make run` and the tests left: state, jars, environment
-	rm -rf .local $(VENV) $(VENV)-bench bench/out .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .local $(VENV) $(AUDIT) $(VENV)-bench audit/out bench/out .hypothesis .pytest_cache .mypy_cache .ruff_cache
 	find . -name '*.egg-info' -prune -exec rm -rf {} +

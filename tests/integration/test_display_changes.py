@@ -5,11 +5,13 @@ The monitor starts at the latest offsets: once it calls itself well, not one rea
 
 from pathlib import Path
 
+import pytest
 from tests.integration.monitor_process import Client, MonitorProcess, records
 
 from local_stack.kafka import Kafka
 
 
+@pytest.mark.long
 def test_changes_shows_a_warehouse_only_when_its_state_changes(
     broker: Kafka, spark_jars: Path, client: Client, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from pydantic_settings import BaseSettings
 
+from notifier.settings import NotifierSettings
 from producer_kelembaban.__main__ import KELEMBABAN
 from producer_mesin.__main__ import MESIN
 from producer_suhu.__main__ import SUHU
@@ -19,14 +20,20 @@ from topic_init.settings import Settings as TopicSettings
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text("utf-8").splitlines()
 COMPOSE = (ROOT / "compose.yaml").read_text("utf-8")
+SECURE = (ROOT / "compose.secure.yaml").read_text("utf-8")
 
 FIXED = {"KAFKA_BOOTSTRAP_SERVERS"}
 """What compose.yaml itself says."""
 
-OF_THE_IMAGE = {"CHECKPOINT_DIR", "SPARK_JARS_DIR", "TOPICS_FILE", "WAIT_SECONDS"}
+OF_THE_IMAGE = {"CHECKPOINT_DIR", "SPARK_JARS_DIR", "TOPICS_FILE", "PASSWORDS_DIR", "WAIT_SECONDS"}
 """Where things lie in the container, and how long a start may take there."""
 
-MOUNTED = {"RULES_FILE"}
+OF_THE_SECURE_OVERLAY = {
+    "KAFKA_SECURITY_PROTOCOL", "KAFKA_SSL_CA_FILE", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD_FILE", "ACCESS_FILE",
+}  # fmt: skip
+"""What compose.secure.yaml itself says."""
+
+MOUNTED = {"RULES_FILE", "WEBHOOK_CA_FILE", "WEBHOOK_TOKEN_FILE"}
 """What is a file beside the repository, and always at the same place in the container."""
 
 OF_THE_CONTAINER = {"SENSOR_ID"}
@@ -61,6 +68,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Services:
         "producer-suhu": type(load_settings(SUHU)),
         "producer-kelembaban": type(load_settings(KELEMBABAN)),
         "producer-mesin": type(load_settings(MESIN)),
+        "notifier": NotifierSettings,
         "spark-monitor": MonitorSettings,
         "topic-init": TopicSettings,
     }
@@ -72,7 +80,7 @@ def knobs(services: Services) -> list[Knob]:
         Knob(service, variable, field, settings)
         for service, settings in services.items()
         for variable, field in variables(settings).items()
-        if variable not in FIXED | OF_THE_IMAGE | MOUNTED | OF_THE_CONTAINER
+        if variable not in FIXED | OF_THE_IMAGE | OF_THE_SECURE_OVERLAY | MOUNTED | OF_THE_CONTAINER
     ]
 
 
@@ -91,8 +99,8 @@ def environments() -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def interpolated() -> set[tuple[str, str]]:
-    """Return the variables that compose.yaml itself reads, with the defaults that it has for them."""
-    return set(re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", COMPOSE))
+    """Return the variables that the compose files themselves read, with the defaults that it has for them."""
+    return set(re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", COMPOSE + SECURE))
 
 
 def test_every_knob_stands_in_the_example(knobs: list[Knob], example: dict[str, str]) -> None:
@@ -141,11 +149,29 @@ def test_compose_says_where_kafka_is(services: Services, environments: dict[str,
     assert said == dict.fromkeys(services, "kafka:9092")
 
 
+def test_the_secure_overlay_tells_each_client_who_it_is(services: Services) -> None:
+    """By the name of its service, and with a password that nobody else is given."""
+    overlay = yaml.safe_load(SECURE)["services"]
+    for service in services:
+        assert (
+            overlay[service]["environment"].items()
+            >= {
+                "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+                "KAFKA_SSL_CA_FILE": "/run/secrets/ca.pem",
+                "KAFKA_SASL_USERNAME": service,
+                "KAFKA_SASL_PASSWORD_FILE": f"/run/secrets/{service}",
+            }.items()
+        ), service
+        assert set(overlay[service]["secrets"]) >= {"ca.pem", service}
+        if service != "topic-init":
+            assert set(overlay[service]["secrets"]) == {"ca.pem", service}
+
+
 def test_what_compose_itself_reads_stands_in_the_example_with_the_same_default(
     example: dict[str, str], interpolated: set[tuple[str, str]]
 ) -> None:
     assert interpolated - set(example.items()) == set()
-    read = set(re.findall(r"(?<!\$)\$\{?([A-Z_]+)", COMPOSE))
+    read = set(re.findall(r"(?<!\$)\$\{?([A-Z_]+)", COMPOSE + SECURE))
     assert {name for name, _ in interpolated} == read, "one has no default"
 
 
