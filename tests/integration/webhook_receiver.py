@@ -49,7 +49,7 @@ def waits(seconds: float, then: Answer) -> Answer:
     """Be slow: the wait is the fault that is tested."""
 
     def answer(handler: BaseHTTPRequestHandler) -> bool:
-        time.sleep(seconds)
+        time.sleep(seconds)  # this is the fault that is tested
         with contextlib.suppress(OSError):  # who asked may have gone
             return then(handler)
         return False
@@ -63,7 +63,7 @@ def drips(seconds: float) -> Answer:
     def answer(handler: BaseHTTPRequestHandler) -> bool:
         with contextlib.suppress(OSError):
             for letter in b"HTTP/1.1 200 OK\r\n\r\n":
-                time.sleep(seconds / 19)
+                time.sleep(seconds / 19)  # this is the fault that is tested
                 handler.wfile.write(bytes([letter]))
                 handler.wfile.flush()
         return False

@@ -16,6 +16,28 @@ def group(*incidents: Incident, entity: str = "G1") -> Group:
     return Group(entity, incidents, ())
 
 
+LABELS = {
+    "alertname": "suhu_tinggi",
+    "entity_id": "G1",
+    "severity": "critical",
+    "incident_id": "suhu_tinggi-G1-1795321758142",
+    "kind": "threshold",
+    "stream": "suhu",
+}
+ANNOTATIONS = {
+    "message": "[Insiden Dibuka] Gudang G1: Suhu 84.31°C > 80 - 2026-11-22 11:29:18",
+    "state": "opened",
+    "peak": "84.31",
+    "mean": "82.5",
+    "duration_seconds": "30",
+    "degree_minutes": "1.25",
+    "readings": "30",
+    "coverage": "1",
+    "gap_seconds": "0",
+    "rules_version": "0f1e2d3c4b5a",
+}
+
+
 def test_an_opened_incident_is_one_firing_alert() -> None:
     assert payload(group(incident())) == {
         "version": "4",
@@ -24,50 +46,14 @@ def test_an_opened_incident_is_one_firing_alert() -> None:
         "status": "firing",
         "receiver": "webhook",
         "groupLabels": {"entity_id": "G1"},
-        "commonLabels": {
-            "alertname": "suhu_tinggi",
-            "entity_id": "G1",
-            "severity": "critical",
-            "incident_id": "suhu_tinggi-G1-1795321758142",
-            "kind": "threshold",
-            "stream": "suhu",
-        },
-        "commonAnnotations": {
-            "message": "[Insiden Dibuka] Gudang G1: Suhu 84.31°C > 80 - 2026-11-22 11:29:18",
-            "state": "opened",
-            "peak": "84.31",
-            "mean": "82.5",
-            "duration_seconds": "30",
-            "degree_minutes": "1.25",
-            "readings": "30",
-            "coverage": "1",
-            "gap_seconds": "0",
-            "rules_version": "0f1e2d3c4b5a",
-        },
+        "commonLabels": LABELS,
+        "commonAnnotations": ANNOTATIONS,
         "externalURL": "",
         "alerts": [
             {
                 "status": "firing",
-                "labels": {
-                    "alertname": "suhu_tinggi",
-                    "entity_id": "G1",
-                    "severity": "critical",
-                    "incident_id": "suhu_tinggi-G1-1795321758142",
-                    "kind": "threshold",
-                    "stream": "suhu",
-                },
-                "annotations": {
-                    "message": "[Insiden Dibuka] Gudang G1: Suhu 84.31°C > 80 - 2026-11-22 11:29:18",
-                    "state": "opened",
-                    "peak": "84.31",
-                    "mean": "82.5",
-                    "duration_seconds": "30",
-                    "degree_minutes": "1.25",
-                    "readings": "30",
-                    "coverage": "1",
-                    "gap_seconds": "0",
-                    "rules_version": "0f1e2d3c4b5a",
-                },
+                "labels": LABELS,
+                "annotations": ANNOTATIONS,
                 "startsAt": "2026-11-22T04:29:18.142Z",
                 "endsAt": "0001-01-01T00:00:00Z",
                 "generatorURL": "",

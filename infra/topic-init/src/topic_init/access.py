@@ -1,6 +1,5 @@
 """The access file: its shape, and the rights that it means. Compares them with those that Kafka has."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -8,9 +7,8 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from topic_init.errors import FinalError
-from topic_init.yaml_file import read_yaml
+from topic_init.yaml_file import Name, names_once, read_yaml
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 Names = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,249}\*?$")]
 
 
@@ -43,18 +41,12 @@ class User(BaseModel):
                 yield Right(self.name, operation, resource, name.removesuffix("*"), name.endswith("*"))  # type: ignore[arg-type]
 
 
-def _names_once(users: list[User]) -> list[User]:
-    if twice := [name for name, times in Counter(user.name for user in users).items() if times > 1]:
-        raise ValueError(f"declared more than once: {', '.join(twice)}")
-    return users
-
-
 class Access(BaseModel):
     """The whole file."""
 
     model_config = ConfigDict(extra="forbid")
 
-    users: Annotated[list[User], Field(min_length=1), AfterValidator(_names_once)]
+    users: Annotated[list[User], Field(min_length=1), AfterValidator(names_once)]
 
     def rights(self) -> set[Right]:
         """Return all that anybody may do."""

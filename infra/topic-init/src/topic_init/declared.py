@@ -1,6 +1,5 @@
 """The topics file: its shape, and what is wrong with one."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from topic_init.plan import Wanted
 from topic_init.settings import Count, Settings
-from topic_init.yaml_file import read_yaml
+from topic_init.yaml_file import Name, names_once, read_yaml
 
 
 class Topic(BaseModel):
@@ -16,7 +15,7 @@ class Topic(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+    name: Name
     partitions: Count | None = None
     config: dict[str, Annotated[str, StringConstraints(min_length=1)]] = {}
 
@@ -26,18 +25,12 @@ class Topic(BaseModel):
         return Wanted(self.name, self.partitions or settings.topic_partitions, settings.topic_replication, config)
 
 
-def _names_once(topics: list[Topic]) -> list[Topic]:
-    if twice := [name for name, times in Counter(topic.name for topic in topics).items() if times > 1]:
-        raise ValueError(f"declared more than once: {', '.join(twice)}")
-    return topics
-
-
 class Declared(BaseModel):
     """The whole file."""
 
     model_config = ConfigDict(extra="forbid")
 
-    topics: Annotated[list[Topic], Field(min_length=1), AfterValidator(_names_once)]
+    topics: Annotated[list[Topic], Field(min_length=1), AfterValidator(names_once)]
 
 
 def read(file: Path) -> list[Topic]:

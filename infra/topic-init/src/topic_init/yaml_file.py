@@ -1,14 +1,32 @@
 """Reads a declaration from YAML, and says every mistake in it."""
 
+from collections import Counter
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, StringConstraints, ValidationError
 
 from topic_init.errors import FinalError
 
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+
+
+class Named(Protocol):
+    """An entry of a list in which each name stands once."""
+
+    name: Name
+
+
 M = TypeVar("M", bound=BaseModel)
+N = TypeVar("N", bound=Named)
+
+
+def names_once(entries: list[N]) -> list[N]:
+    """Return the entries, or raise ValueError with the names that stand there twice."""
+    if twice := [name for name, times in Counter(entry.name for entry in entries).items() if times > 1]:
+        raise ValueError(f"declared more than once: {', '.join(twice)}")
+    return entries
 
 
 def read_yaml(file: Path, model: type[M]) -> M:
