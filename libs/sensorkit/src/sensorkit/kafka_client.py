@@ -1,12 +1,17 @@
-"""What every Kafka client gets: who we are, its timeouts, and its errors in our log, each kind once in a while."""
+"""What every Kafka client gets: who we are, its timeouts, its errors in our log, and the wait for a broker."""
 
+import threading
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import structlog
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential
 
 from sensorkit.kafka_security import Security
+
+Answer = TypeVar("Answer")
 
 log = structlog.get_logger()
 
@@ -45,3 +50,35 @@ class ErrorLog:
         if error.fatal() or now >= self._quiet_until.get(error.code(), 0):
             self._quiet_until[error.code()] = now + SAME_ERROR_SECONDS
             log.warning("Kafka client", cause=error.str(), fatal=error.fatal())
+
+
+def wait_for_kafka(
+    ask: Callable[[], Answer],
+    stop: threading.Event,
+    *,
+    serve: Callable[[], object] = lambda: None,
+    **about: str,
+) -> Answer | None:
+    """Return what `ask` does once it raises no KafkaException any more, or None if stopped before.
+
+    `serve` is called before each pause: a client's errors must not pile up meanwhile. `about` is logged with the wait.
+    """
+
+    def note_waiting(attempt: RetryCallState) -> None:
+        error = attempt.outcome.exception() if attempt.outcome else None
+        cause = error.args[0].str() if isinstance(error, KafkaException) else None
+        log.warning("waiting for Kafka", **about, cause=cause, attempt=attempt.attempt_number)
+
+    def pause(seconds: float) -> None:
+        serve()
+        stop.wait(seconds)
+
+    waiting = Retrying(
+        retry=retry_if_exception_type(KafkaException),
+        wait=wait_exponential(multiplier=0.5, max=5),
+        stop=stop_when_event_set(stop),
+        sleep=pause,
+        before_sleep=note_waiting,
+        retry_error_callback=lambda _: None,
+    )
+    return waiting(ask)

@@ -13,11 +13,10 @@ from tenacity import (
     retry_if_result,
     stop_after_delay,
     stop_when_event_set,
-    wait_exponential,
     wait_none,
 )
 
-from sensorkit.kafka_client import CLIENT, REQUEST_TIMEOUT_MS, ErrorLog
+from sensorkit.kafka_client import CLIENT, REQUEST_TIMEOUT_MS, ErrorLog, wait_for_kafka
 
 log = structlog.get_logger()
 
@@ -82,21 +81,7 @@ class Publisher:
 
     def wait_for_topic(self) -> bool:
         """Wait until the broker answers and has the topic; False if stopped before."""
-
-        def note_waiting(attempt: RetryCallState) -> None:
-            outcome = attempt.outcome
-            cause = outcome.exception() if outcome and outcome.failed else "topic does not exist"
-            log.warning("waiting for Kafka", topic=self._topic, cause=str(cause), attempt=attempt.attempt_number)
-
-        waiting = Retrying(
-            retry=retry_if_exception_type(KafkaException) | retry_if_result(lambda known: not known),
-            wait=wait_exponential(multiplier=0.5, max=5),
-            stop=stop_when_event_set(self._stop),
-            sleep=self._pause,
-            before_sleep=note_waiting,
-            retry_error_callback=lambda _: False,
-        )
-        return bool(waiting(self._topic_exists))
+        return bool(wait_for_kafka(self._find_topic, self._stop, serve=lambda: self.serve(0), topic=self._topic))
 
     def publish(self, key: bytes, value: bytes) -> None:
         """Queue one message. While the local queue is full, wait for room; stopped meanwhile, count it as failed."""
@@ -141,14 +126,12 @@ class Publisher:
         )
         return int(waiting(flush_a_little))
 
-    def _pause(self, seconds: float) -> None:
-        # The client's errors must not pile up while nothing is published.
-        self.serve(0)
-        self._stop.wait(seconds)
-
-    def _topic_exists(self) -> bool:
+    def _find_topic(self) -> bool:
+        """Return True. Raises KafkaException while there is no broker, or no topic."""
         found = self._producer.list_topics(self._topic, timeout=5).topics[self._topic]
-        return found.error is None
+        if found.error is not None:
+            raise KafkaException(KafkaError(found.error.code(), "topic does not exist"))
+        return True
 
     def _queue(self, key: bytes, value: bytes) -> None:
         """Hand a message to the client, or keep it while the topic is not known. Raises BufferError without room."""

@@ -7,9 +7,8 @@ from typing import Any
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential
 
-from sensorkit.kafka_client import CLIENT, ErrorLog
+from sensorkit.kafka_client import CLIENT, ErrorLog, wait_for_kafka
 
 log = structlog.get_logger()
 
@@ -48,25 +47,7 @@ class Inbox:
 
     def open(self, stop: threading.Event) -> None:
         """Wait until Kafka answers and has the topic, then begin to read; return without that if stopped before."""
-
-        def note_waiting(attempt: RetryCallState) -> None:
-            cause = attempt.outcome.exception() if attempt.outcome else None
-            log.warning("waiting for Kafka", topic=TOPIC, cause=str(cause), attempt=attempt.attempt_number)
-
-        def pause(seconds: float) -> None:
-            # The client's errors must not pile up meanwhile.
-            self._consumer.poll(0)
-            stop.wait(seconds)
-
-        waiting = Retrying(
-            retry=retry_if_exception_type(KafkaException),
-            wait=wait_exponential(multiplier=0.5, max=5),
-            stop=stop_when_event_set(stop),
-            sleep=pause,
-            before_sleep=note_waiting,
-            retry_error_callback=lambda _: False,
-        )
-        if waiting(lambda: not stop.is_set() and self._begin()):
+        if wait_for_kafka(self._begin, stop, serve=lambda: self._consumer.poll(0), topic=TOPIC):
             self._consumer.subscribe(
                 [TOPIC], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
             )

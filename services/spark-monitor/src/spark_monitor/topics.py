@@ -3,15 +3,11 @@
 import threading
 from collections.abc import Iterable
 
-import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential
 
-from sensorkit.kafka_client import CLIENT
+from sensorkit.kafka_client import CLIENT, wait_for_kafka
 from spark_monitor.checkpoints import Extent, Offsets
-
-log = structlog.get_logger()
 
 KAFKA_SECONDS = 5
 
@@ -28,30 +24,12 @@ class Topics:
 
     def wait(self, stop: threading.Event) -> bool:
         """Wait until the broker answers and has all topics; False if stopped before."""
-        self.partitions = self._wait_for_count(stop)
+        self.partitions = wait_for_kafka(self._count, stop) or {}
         return bool(self.partitions)
 
     def wait_until_back(self, stop: threading.Event) -> None:
         """Wait until the broker answers again, or until stopped."""
-        self._wait_for_count(stop)
-
-    def _wait_for_count(self, stop: threading.Event) -> dict[str, int]:
-        def note_waiting(attempt: RetryCallState) -> None:
-            cause = attempt.outcome.exception() if attempt.outcome else None
-            log.warning("waiting for Kafka", cause=str(cause), attempt=attempt.attempt_number)
-
-        def pause(seconds: float) -> None:
-            stop.wait(seconds)
-
-        waiting = Retrying(
-            retry=retry_if_exception_type(KafkaException),
-            wait=wait_exponential(multiplier=0.5, max=5),
-            stop=stop_when_event_set(stop),
-            sleep=pause,
-            before_sleep=note_waiting,
-            retry_error_callback=lambda _: {},
-        )
-        return waiting(self._count)
+        wait_for_kafka(self._count, stop)
 
     def changed(self) -> dict[str, int]:
         """Return the topics whose number of partitions is another now. Empty, too, while the broker does not answer."""
