@@ -18,7 +18,7 @@ def said(stack: Stack, since: float, text: str) -> list[dict[str, Any]]:
 
 @pytest.mark.long
 def test_cut_off_files(around: Callable[..., Any], stack: Stack) -> None:
-    """The newest offsets of one query and the newest commit of the other are empty, as after a loss of power.
+    """The newest offsets of two queries and the newest commit of the third are empty, as after a loss of power.
 
     It comes first here: the tests before let the monitor run, so there is a boundary, for which it would have to wait.
     """
@@ -33,11 +33,11 @@ def test_cut_off_files(around: Callable[..., Any], stack: Stack) -> None:
             150,
         )
         stack.compose("stop", "spark-monitor")
-        for log in "alerts-*/offsets", "status-*/commits":
+        for log in "alerts-*/offsets", "status-*/commits", "incidents-*/offsets":
             in_checkpoints(stack, f"cd {log}; : > $(ls | sort -n | tail -1)")
         stack.compose("start", "spark-monitor")
         fault.is_over()
-        assert len(said(stack, fault.begun, "is damaged: starting anew")) == 2
+        assert len(said(stack, fault.begun, "is damaged: starting anew")) == 3
         fault.remark = "said, and started anew where they last stood"
 
 
@@ -64,7 +64,7 @@ def test_retention_overtakes_a_stopped_monitor(around: Callable[..., Any], stack
         stack.compose("start", "spark-monitor")
         eventually(lambda: said(stack, started, "readings are gone"), lambda: str(stack.events(started)), 60)
         gone = {event["query"]: event for event in said(stack, started, "readings are gone")}
-        assert set(gone) == {"alerts", "status"}
+        assert set(gone) == {"alerts", "incidents", "status"}
         assert gone["alerts"]["last_gone"] == first_kept - 1
         assert gone["alerts"]["first_gone"] <= offsets[0]
         eventually(lambda: stack.health_of("spark-monitor") == "healthy", lambda: str(stack.health()), 90)

@@ -32,6 +32,6 @@ class Gone:
 def test_a_java_machine_that_is_gone_is_a_reason_to_give_up(error: Exception) -> None:
     nothing = cast(Any, None)
     watch = Watch(
-        [cast(Any, Gone(error))], lambda: True, nothing, nothing, nothing, nothing, (), nothing, nothing, nothing
+        [cast(Any, Gone(error))], [], lambda: True, nothing, nothing, nothing, nothing, (), nothing, nothing, nothing
     )
     assert "Java machine has ended" in (watch.tick() or "")

@@ -107,19 +107,20 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         spark, config, rules, checkpoints, topics,
         pass_on=lambda records: causes.pass_on(records, time.time()), stop=stop,
     )  # fmt: skip
-    supervised = [
-        SupervisedQuery(name, start, stop, queries.STOPPED_BY.get(name, StreamingQuery.stop))
+    supervised = {
+        name: SupervisedQuery(name, start, stop, queries.STOPPED_BY.get(name, StreamingQuery.stop))
         for name, start in starters.items()
-    ]
-    for query in supervised:
+    }
+    in_batches = [query for name, query in supervised.items() if name == queries.INCIDENTS_QUERY]
+    in_real_time = [query for query in supervised.values() if query not in in_batches]
+    for query in in_real_time:
         query.start()
 
     def all_tasks_run() -> bool:
-        in_real_time = [query.run_id for query in supervised if query.query_name != queries.INCIDENTS_QUERY]
-        return queries.running_tasks(spark, filter(None, in_real_time)) >= tasks
+        return queries.running_tasks(spark, filter(None, (query.run_id for query in in_real_time))) >= tasks
 
     watch = Watch(
-        supervised, all_tasks_run, reporter, display, figures, topics,
+        in_real_time, in_batches, all_tasks_run, reporter, display, figures, topics,
         rules.combined_topics, pulse, quality,
     )  # fmt: skip
     reason = None
@@ -133,7 +134,7 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
     with contextlib.suppress(*JAVA_HAS_ENDED):
         # Tasks that are told to end report it as errors, twenty of them.
         spark.sparkContext.setLogLevel("OFF")
-        for query in supervised:
+        for query in supervised.values():
             query.end()
     reporter.finish()
     reporter.join(REPORTER_FINISH_SECONDS)

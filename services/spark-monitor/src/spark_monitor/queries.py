@@ -15,8 +15,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from sensorkit.kafka_client import REQUEST_TIMEOUT_MS
+from spark_monitor import canary
 from spark_monitor.alerts import alert_messages
-from spark_monitor.canary import with_canary
 from spark_monitor.checkpoints import Checkpoint, Extent, Offsets
 from spark_monitor.incident_query import (
     STATE_FORMAT,
@@ -70,8 +70,9 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
     """Start Spark inside this container with `task_slots` threads."""
     # What Spark runs of ours beside itself has the same packages as this process.
     os.environ["PYSPARK_PYTHON"] = sys.executable
+    # Not `spark.jars`: those are known too late for the file system, and are copied at each start.
+    os.environ["SPARK_DIST_CLASSPATH"] = f"{config.spark_jars_dir}/*"
     options = {
-        "spark.jars": ",".join(str(jar) for jar in sorted(config.spark_jars_dir.glob("*.jar"))),
         "spark.driver.memory": config.driver_memory,
         "spark.local.dir": str(_emptied(config.checkpoint_dir / "working")),
         # Beside the heap: buffers of Kafka's client and of the shuffle, which without a limit may take as much again.
@@ -104,6 +105,11 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
         # files, and those since the last whole copy of the state: by the default, a hundred, the disk would fill for
         # eight hours.
         "spark.sql.streaming.minBatchesToRetain": "3",
+        # By default Hadoop starts a process for each right and each link of a file: forty for a small batch.
+        "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
+        "spark.sql.streaming.checkpointFileManagerClass": (
+            "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
+        ),
         # Real-time Mode repeats a failed batch; format 1 could then reuse its half-written state files.
         "spark.sql.streaming.stateStore.checkpointFormatVersion": "2",
         # A reading waits this long for company on its way to a stateful step. The default makes up nine tenths of the
@@ -152,7 +158,7 @@ def starters(
 ) -> dict[str, Callable[[], StreamingQuery]]:
     """Return, for each query by name, what starts it; `pass_on` says what is published of the incidents' records."""
     # The incidents know nothing of the canary: their records name the version of the file.
-    all_rules = with_canary(rules)
+    all_rules = canary.with_canary(rules)
     transforms = {ALERTS_QUERY: alerts_and_refusals, STATUS_QUERY: statuses}
     in_batches = session_for(spark)
     incident_topic = IncidentTopic(config.kafka_bootstrap_servers)
@@ -183,7 +189,8 @@ def read_by(rules: Rules) -> dict[str, tuple[str, ...]]:
     read = {
         ALERTS_QUERY: rules.topics,
         STATUS_QUERY: rules.combined_topics,
-        INCIDENTS_QUERY: rules.watched_topics,
+        # The canary, too, so that there is a batch now and then while the sensors are silent.
+        INCIDENTS_QUERY: (*rules.watched_topics, canary.TOPIC) if rules.watched_topics else (),
     }
     return {name: topics for name, topics in read.items() if topics}
 

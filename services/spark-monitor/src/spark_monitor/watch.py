@@ -32,9 +32,10 @@ JAVA_HAS_ENDED = (Py4JError, ConnectionError)
 
 @dataclass
 class Watch:
-    """What is looked at, once a `tick`."""
+    """What is looked at, once a `tick`. The queries `in_batches` begin when alerts have been seen to come."""
 
-    supervised: Sequence[SupervisedQuery]
+    in_real_time: Sequence[SupervisedQuery]
+    in_batches: Sequence[SupervisedQuery]
     all_tasks_run: Callable[[], bool]
     reporter: Reporter
     display: Display
@@ -47,9 +48,13 @@ class Watch:
     _is_overtaken: bool = False
     _stalled: Sequence[str] = ()
     _batches: dict[str, int] = field(default_factory=dict)
-    _incidents_at: float = field(default_factory=time.monotonic)
+    _incidents_at: float = 0
     _figures_at: float = field(default_factory=time.monotonic)
     _topics_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def _all(self) -> Sequence[SupervisedQuery]:
+        return [*self.in_real_time, *self.in_batches]
 
     def tick(self) -> str | None:
         """Look once; return why the process can't go on, or None."""
@@ -70,8 +75,7 @@ class Watch:
         if is_well and self.pulse.chain_is_whole:
             heartbeat.beat()
             if not self._watches:
-                self._watches = True
-                events.info("watching")
+                self._begin_watching()
         if line := self.quality.flood(time.time()):
             self.reporter.tell(line)
         if time.monotonic() - self._figures_at >= FIGURES_SECONDS:
@@ -80,7 +84,7 @@ class Watch:
         return self._reason_to_give_up()
 
     def _pass_on_boundaries(self) -> None:
-        for query in self.supervised:
+        for query in self._all:
             batch = query.completed_batch()
             if batch is not None and batch != self._batches.get(query.query_name):
                 self._batches[query.query_name] = batch
@@ -88,9 +92,17 @@ class Watch:
                     self._incidents_at = time.monotonic()
                 self.reporter.boundary(WRITTEN_BY[query.query_name])
 
+    def _begin_watching(self) -> None:
+        """Say so, and start what can wait: with it, an alert would come some seconds later after each start."""
+        self._watches = True
+        events.info("watching")
+        self._incidents_at = time.monotonic()
+        for query in self.in_batches:
+            query.start()
+
     def _finds_incidents(self) -> bool:
-        has_some = any(query.query_name == INCIDENTS_QUERY for query in self.supervised)
-        return not has_some or time.monotonic() - self._incidents_at < BATCH_MAY_TAKE_SECONDS
+        has_begun = self._watches and self.in_batches
+        return not has_begun or time.monotonic() - self._incidents_at < BATCH_MAY_TAKE_SECONDS
 
     def _log_figures(self) -> None:
         try:
@@ -111,7 +123,7 @@ class Watch:
             )
 
     def _reason_to_give_up(self) -> str | None:
-        for query in self.supervised:
+        for query in self._all:
             if query.failure is not None:
                 return f"query {query.query_name} keeps dying: {cause_of(query.failure)}"
         if self._is_overtaken:
