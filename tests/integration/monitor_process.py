@@ -94,9 +94,9 @@ class MonitorProcess:
             return
         self.process.wait()
 
-    def boundaries(self) -> int:
-        """Return the number of the alerts' last checkpoint, -1 before the first."""
-        commits = (self._folder / "checkpoints").glob("alerts-*/commits/*")
+    def boundaries(self, query: str = "alerts") -> int:
+        """Return the number of a query's last checkpoint, -1 before the first."""
+        commits = (self._folder / "checkpoints").glob(f"{query}-*/commits/*")
         return max((int(commit.name) for commit in commits if commit.name.isdigit()), default=-1)
 
     def about(self, gudang: str) -> list[str]:

@@ -1,6 +1,8 @@
 """Incidents of the real monitor: what is printed and published, over a restart, and of sensors that fall silent."""
 
 import datetime as dt
+import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -10,11 +12,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from tests.eventually import eventually
 from tests.integration.monitor_process import Client, MonitorProcess, records
 
 from local_stack.kafka import Kafka
 from local_stack.layout import ROOT
 from spark_monitor import rules_file
+from spark_monitor.pulse import PULSE_SECONDS
 
 INCIDENTS = "monitor-insiden"
 
@@ -24,8 +28,22 @@ def jakarta(at: float) -> str:
 
 
 @pytest.fixture(scope="module")
-def monitor(broker: Kafka, spark_jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitorProcess]:
-    process = MonitorProcess(broker.bootstrap, tmp_path_factory.mktemp("monitor"), spark_jars)
+def started_for_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of programs by which Hadoop may ask and set what files are; each notes its use in `log`."""
+    folder = tmp_path_factory.mktemp("programs")
+    for name in ("chmod", "readlink", "ls", "stat"):
+        program = folder / name
+        program.write_text(f'#!/bin/sh\necho "{name} $*" >> {folder}/log\nexec {shutil.which(name)} "$@"\n')
+        program.chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def monitor(
+    broker: Kafka, spark_jars: Path, started_for_files: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MonitorProcess]:
+    path = f"{started_for_files}:{os.environ['PATH']}"
+    process = MonitorProcess(broker.bootstrap, tmp_path_factory.mktemp("monitor"), spark_jars, PATH=path)
     process.start()
     yield process
     process.end()
@@ -103,6 +121,16 @@ def test_a_silent_sensor_is_found_in_time(monitor: MonitorProcess, client: Clien
         assert line.endswith(" detik (suhu-7f3a)")
         steady(client, "SILENT", time.time(), [75.0])
         monitor.wait_for_line("[Sensor Kembali] Gudang SILENT: suhu terkirim lagi setelah ")
+
+
+def test_without_readings_only_the_canary_makes_batches(monitor: MonitorProcess, started_for_files: Path) -> None:
+    seen = monitor.boundaries("incidents")
+    eventually(lambda: monitor.boundaries("incidents") > seen, lambda: "no batch without readings")
+    seen, at = monitor.boundaries("incidents"), time.monotonic()
+    eventually(lambda: monitor.boundaries("incidents") >= seen + 3, lambda: "no batches without readings")
+    assert time.monotonic() - at > 2 * PULSE_SECONDS, "a batch without a pulse"
+    used = started_for_files / "log"
+    assert not used.exists(), used.read_text()[:2000]
 
 
 def test_a_restart_goes_on_with_an_open_incident(monitor: MonitorProcess, client: Client) -> None:
