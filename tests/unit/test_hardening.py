@@ -4,14 +4,13 @@ import copy
 from typing import Any
 
 import pytest
-import yaml
+from tests import compose_file
 from tests.stack.hardening import HOLDS, TABLE, not_held_by, rows
-from tests.stack.project import ROOT
 
 SERVICES = frozenset(
     service
-    for file in ("compose.yaml", "compose.secure.yaml")
-    for service in yaml.safe_load((ROOT / file).read_text("utf-8"))["services"]
+    for file in ("compose.yaml", "compose.secure.yaml", "compose.cluster.yaml")
+    for service in compose_file.services(file)
 )
 TEXT = TABLE.read_text("utf-8")
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 from pydantic_settings import BaseSettings
+from tests import compose_file
 
 from notifier.settings import NotifierSettings
 from producer_kelembaban.__main__ import KELEMBABAN
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text("utf-8").splitlines()
 COMPOSE = (ROOT / "compose.yaml").read_text("utf-8")
 SECURE = (ROOT / "compose.secure.yaml").read_text("utf-8")
+CLUSTER = (ROOT / "compose.cluster.yaml").read_text("utf-8")
 
 FIXED = {"KAFKA_BOOTSTRAP_SERVERS"}
 """What compose.yaml itself says."""
@@ -32,6 +34,12 @@ OF_THE_SECURE_OVERLAY = {
     "KAFKA_SECURITY_PROTOCOL", "KAFKA_SSL_CA_FILE", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD_FILE", "ACCESS_FILE",
 }  # fmt: skip
 """What compose.secure.yaml itself says."""
+
+OF_THE_CLUSTER_OVERLAY = {"SPARK_MASTER"}
+"""What compose.cluster.yaml itself says."""
+
+HANDED_ON_BY_THE_CLUSTER_OVERLAY = {"EXECUTOR_MEMORY"}
+"""What means nothing on one machine."""
 
 MOUNTED = {"RULES_FILE", "WEBHOOK_CA_FILE", "WEBHOOK_TOKEN_FILE"}
 """What is a file beside the repository, and always at the same place in the container."""
@@ -80,14 +88,15 @@ def knobs(services: Services) -> list[Knob]:
         Knob(service, variable, field, settings)
         for service, settings in services.items()
         for variable, field in variables(settings).items()
-        if variable not in FIXED | OF_THE_IMAGE | OF_THE_SECURE_OVERLAY | MOUNTED | OF_THE_CONTAINER
+        if variable
+        not in FIXED | OF_THE_IMAGE | OF_THE_SECURE_OVERLAY | OF_THE_CLUSTER_OVERLAY | MOUNTED | OF_THE_CONTAINER
     ]
 
 
 @pytest.fixture
 def example() -> dict[str, str]:
     """Return what .env.example says, commented out as it is."""
-    named = (line[1:].partition("=") for line in EXAMPLE if re.match(r"#[A-Z_]+=", line))
+    named = (line[1:].partition("=") for line in EXAMPLE if re.match(r"#[A-Z0-9_]+=", line))
     return {name: value for name, _, value in named}
 
 
@@ -100,7 +109,7 @@ def environments() -> dict[str, dict[str, Any]]:
 @pytest.fixture
 def interpolated() -> set[tuple[str, str]]:
     """Return the variables that the compose files themselves read, with the defaults that it has for them."""
-    return set(re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", COMPOSE + SECURE))
+    return set(re.findall(r"\$\{([A-Z0-9_]+):-([^}]*)\}", COMPOSE + SECURE + CLUSTER))
 
 
 def test_every_knob_stands_in_the_example(knobs: list[Knob], example: dict[str, str]) -> None:
@@ -126,11 +135,14 @@ def test_compose_hands_every_knob_on_to_the_service_that_reads_it(
 ) -> None:
     """Without a value: else the default would stand in two places."""
     absent = object()
+    of_the_cluster = compose_file.services("compose.cluster.yaml")["spark-monitor"]["environment"]
     assert [
         (knob.service, knob.variable)
         for knob in knobs
         if environments[knob.service].get(knob.variable, absent) is not None
+        and knob.variable not in HANDED_ON_BY_THE_CLUSTER_OVERLAY
     ] == []
+    assert {name: of_the_cluster[name] for name in HANDED_ON_BY_THE_CLUSTER_OVERLAY} == {"EXECUTOR_MEMORY": None}
 
 
 def test_compose_hands_on_nothing_that_the_service_does_not_read(
@@ -147,6 +159,22 @@ def test_compose_hands_on_nothing_that_the_service_does_not_read(
 def test_compose_says_where_kafka_is(services: Services, environments: dict[str, dict[str, Any]]) -> None:
     said = {service: environments[service].get("KAFKA_BOOTSTRAP_SERVERS") for service in services}
     assert said == dict.fromkeys(services, "kafka:9092")
+
+
+def test_the_cluster_overlay_tells_each_client_of_all_brokers(services: Services) -> None:
+    """One of them may be the one that is away when a client starts."""
+    overlay = compose_file.services("compose.cluster.yaml")
+    said = {service: overlay[service]["environment"]["KAFKA_BOOTSTRAP_SERVERS"] for service in services}
+    assert said == dict.fromkeys(services, "kafka:9092,kafka-2:9092,kafka-3:9092")
+
+
+def test_monitor_master_and_workers_of_the_cluster_overlay_know_of_each_other() -> None:
+    overlay = compose_file.services("compose.cluster.yaml")
+    said = {
+        service: overlay[service]["environment"]["SPARK_MASTER"]
+        for service in ("spark-monitor", "spark-master", "spark-worker")
+    }
+    assert said == dict.fromkeys(said, "spark://spark-master:7077")
 
 
 def test_the_secure_overlay_tells_each_client_who_it_is(services: Services) -> None:
@@ -171,7 +199,7 @@ def test_what_compose_itself_reads_stands_in_the_example_with_the_same_default(
     example: dict[str, str], interpolated: set[tuple[str, str]]
 ) -> None:
     assert interpolated - set(example.items()) == set()
-    read = set(re.findall(r"(?<!\$)\$\{?([A-Z_]+)", COMPOSE + SECURE))
+    read = set(re.findall(r"(?<!\$)\$\{?([A-Z0-9_]+)", COMPOSE + SECURE + CLUSTER))
     assert {name for name, _ in interpolated} == read, "one has no default"
 
 
@@ -184,4 +212,4 @@ def test_the_example_names_nothing_that_nobody_reads(
 def test_the_example_sets_nothing_and_names_each_knob_once(example: dict[str, str]) -> None:
     """Copied to .env as it is, it changes nothing."""
     assert [line for line in EXAMPLE if line and not line.startswith("#")] == []
-    assert len([line for line in EXAMPLE if re.match(r"#[A-Z_]+=", line)]) == len(example)
+    assert len([line for line in EXAMPLE if re.match(r"#[A-Z0-9_]+=", line)]) == len(example)

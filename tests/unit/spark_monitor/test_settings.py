@@ -19,6 +19,7 @@ def test_defaults() -> None:
     settings = load(MonitorSettings)
     assert (settings.display, settings.tz, settings.starting_offsets) == ("all", "Asia/Jakarta", "earliest")
     assert (settings.checkpoint_minutes, settings.driver_memory) == (5, "512m")
+    assert (settings.spark_master, settings.executor_memory) == (None, "512m")
 
 
 @pytest.mark.parametrize("mode", ["all", "changes", "incidents"])
@@ -36,6 +37,8 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         "SPARK_JARS_DIR": "/x/jars",
         "CHECKPOINT_MINUTES": "60",
         "DRIVER_MEMORY": "2g",
+        "SPARK_MASTER": "spark://spark-master:7077",
+        "EXECUTOR_MEMORY": "3g",
         "STARTING_OFFSETS": "latest",
         "DISPLAY": "changes",
         "TZ": "Asia/Makassar",
@@ -68,6 +71,9 @@ def test_a_desktop_s_display_is_no_setting(monkeypatch: pytest.MonkeyPatch, scre
         ("CHECKPOINT_MINUTES", "1.5", "whole minutes, 1 to 60"),
         ("DRIVER_MEMORY", "2GB", "a size like 512m or 2g"),
         ("DRIVER_MEMORY", "512", "a size like 512m or 2g"),
+        ("EXECUTOR_MEMORY", "2GB", "a size like 512m or 2g"),
+        ("SPARK_MASTER", "local[4]", "spark://host:port, or nothing"),
+        ("SPARK_MASTER", "spark://spark-master", "spark://host:port, or nothing"),
     ],
 )
 def test_a_wrong_value_is_refused(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, expected: str) -> None:

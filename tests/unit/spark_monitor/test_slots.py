@@ -5,7 +5,7 @@ from importlib import resources
 
 import pytest
 
-from spark_monitor.slots import STATEFUL_STEPS, needed
+from spark_monitor.slots import STATEFUL_STEPS, needed, shortage
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,13 @@ def test_the_stateful_steps_are_as_many_as_the_status_query_has() -> None:
 
 def test_rules_without_a_status_need_slots_for_the_alerts_alone() -> None:
     assert needed(3) == 3
+
+
+def test_a_cluster_that_is_too_small_is_told_what_is_missing() -> None:
+    assert shortage(66, 36) == "66 task slots are needed, the workers offer 36: 30 are missing"
+    assert shortage(66, 0) == "66 task slots are needed, the workers offer 0: 66 are missing"
+
+
+@pytest.mark.parametrize("found", [66, 108])
+def test_a_cluster_that_is_large_enough_is_short_of_nothing(found: int) -> None:
+    assert shortage(66, found) is None

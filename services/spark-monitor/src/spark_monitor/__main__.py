@@ -6,17 +6,18 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 from zoneinfo import ZoneInfo
 
 import structlog
 from confluent_kafka import KafkaException
+from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from sensorkit import log, settings, shutdown
-from spark_monitor import alarm_report, canary, queries, refused, rule_tests, rules_file
+from spark_monitor import alarm_report, canary, cluster, queries, refused, rule_tests, rules_file
 from spark_monitor.causes import Causes
 from spark_monitor.chain import Chain
 from spark_monitor.checkpoints import Checkpoint, Extent
@@ -101,8 +102,13 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
     reporter.start()
     pulse = Pulse(config.kafka_bootstrap_servers, topics.partitions, causes, chain, reporter.tell)
     pulse.start()
-    events.info("starting Spark", task_slots=task_slots, partitions=topics.partitions)
-    spark = queries.open_session(config, task_slots)
+    events.info("starting Spark", task_slots=task_slots, master=config.spark_master, partitions=topics.partitions)
+    try:
+        spark = queries.open_session(config, task_slots)
+        cluster.wait_for_slots(spark, task_slots, stop)
+    except cluster.ClusterError as error:
+        events.error("giving up", cause=f"SPARK_MASTER={config.spark_master!r}: {error}")
+        return 1
     starters = queries.starters(
         spark, config, rules, checkpoints, topics,
         pass_on=lambda records: causes.pass_on(records, time.time()), stop=stop,
@@ -130,18 +136,23 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         events.error("giving up", cause=reason)
 
     stop.set()
+    _end(spark, [*in_real_time, *in_batches], pulse, reporter)
+    events.info("stopped")
+    return 0 if reason is None else 1
+
+
+def _end(spark: SparkSession, supervised: Sequence[SupervisedQuery], pulse: Pulse, reporter: Reporter) -> None:
+    """Stop everything in order, so that what the queries have written is printed."""
     pulse.finish()
     with contextlib.suppress(*JAVA_HAS_ENDED):
         # Tasks that are told to end report it as errors, twenty of them.
         spark.sparkContext.setLogLevel("OFF")
-        for query in supervised.values():
+        for query in supervised:
             query.end()
     reporter.finish()
     reporter.join(REPORTER_FINISH_SECONDS)
     with contextlib.suppress(*JAVA_HAS_ENDED):
         spark.stop()
-    events.info("stopped")
-    return 0 if reason is None else 1
 
 
 def _only_for_lines() -> TextIO:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
@@ -18,6 +19,7 @@ from sensorkit.kafka_client import REQUEST_TIMEOUT_MS
 from spark_monitor import canary
 from spark_monitor.alerts import alert_messages
 from spark_monitor.checkpoints import Checkpoint, Extent, Offsets
+from spark_monitor.cluster import ClusterError, place
 from spark_monitor.incident_query import (
     STATE_FORMAT,
     PassOn,
@@ -28,6 +30,7 @@ from spark_monitor.incident_query import (
 )
 from spark_monitor.incident_query import start as start_incidents
 from spark_monitor.incident_topic import IncidentTopic
+from spark_monitor.java_options import BESIDE_THE_HEAP, log_options
 from spark_monitor.outgoing import ALERTS, HEARTBEATS, INCIDENTS, REFUSED, STATUSES
 from spark_monitor.readings import accepted, decode
 from spark_monitor.refusals import refusal_message
@@ -43,6 +46,7 @@ from spark_monitor.status import (
     with_contemporaries,
     with_newest,
 )
+from spark_monitor.supervisor import cause_of
 from spark_monitor.topics import Topics
 
 ALERTS_QUERY = "alerts"
@@ -60,14 +64,8 @@ EARLIEST, LATEST = -2, -1
 """Instead of offsets, in Spark's Kafka source."""
 
 
-def log_options(level: str) -> str:
-    """Return the Java options that make Spark log as the monitor does; its warnings only when debugging."""
-    log4j = Path(__file__).with_name("log4j2.properties")
-    return f"-Dlog4j2.configurationFile={log4j} -Dspark.monitor.log={'warn' if level == 'debug' else 'error'}"
-
-
 def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
-    """Start Spark inside this container with `task_slots` threads."""
+    """Start Spark; inside this process, if it runs there, with `task_slots` threads. Raises ClusterError."""
     # What Spark runs of ours beside itself has the same packages as this process.
     os.environ["PYSPARK_PYTHON"] = sys.executable
     # Not `spark.jars`: those are known too late for the file system, and are copied at each start.
@@ -75,12 +73,7 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
     options = {
         "spark.driver.memory": config.driver_memory,
         "spark.local.dir": str(_emptied(config.checkpoint_dir / "working")),
-        # Beside the heap: buffers of Kafka's client and of the shuffle, which without a limit may take as much again.
-        "spark.driver.extraJavaOptions": (
-            f"-XX:+UseSerialGC -XX:MaxDirectMemorySize=256m {log_options(config.log_level)}"
-        ),
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.extraJavaOptions": f"{BESIDE_THE_HEAP} {log_options(config.log_level)}",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": config.tz,
@@ -120,10 +113,13 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
         # test that counts statuses). The check has no finer switch.
         "spark.sql.streaming.unsupportedOperationCheck": "false",
     }
-    builder = SparkSession.builder.master(f"local[{task_slots}]").appName("spark-monitor")
-    for name, value in options.items():
+    builder = SparkSession.builder.appName("spark-monitor")
+    for name, value in (options | place(config, task_slots)).items():
         builder = builder.config(name, value)
-    return builder.getOrCreate()
+    try:
+        return builder.getOrCreate()
+    except Py4JJavaError as error:
+        raise ClusterError(f"Spark does not start: {cause_of(error)}") from error
 
 
 def _emptied(folder: Path) -> Path:

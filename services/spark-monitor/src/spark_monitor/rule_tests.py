@@ -19,7 +19,8 @@ from pyspark.sql import functions as F
 
 from spark_monitor import incidents
 from spark_monitor.display import Display
-from spark_monitor.queries import alerts_and_refusals, log_options
+from spark_monitor.java_options import log_options
+from spark_monitor.queries import alerts_and_refusals
 from spark_monitor.readings import accepted, decode
 from spark_monitor.refusals import told_by
 from spark_monitor.reporter import origin_of

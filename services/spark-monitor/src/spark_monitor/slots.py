@@ -17,3 +17,10 @@ def needed(alert_partitions: int, status_partitions: int = 0) -> int:
     """Return the slots for both real-time queries, which read so many partitions; the status has its steps besides."""
     status = status_partitions + STATEFUL_STEPS * STATE_PARTITIONS if status_partitions else 0
     return alert_partitions + status
+
+
+def shortage(needed: int, found: int) -> str | None:
+    """Return what a cluster with `found` slots is short of, as a sentence; None where it has enough."""
+    if found >= needed:
+        return None
+    return f"{needed} task slots are needed, the workers offer {found}: {needed - found} are missing"

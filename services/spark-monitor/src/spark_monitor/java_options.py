@@ -1,0 +1,15 @@
+"""What Spark's Java machines are told, wherever they run."""
+
+from pathlib import Path
+
+BESIDE_THE_HEAP = "-XX:+UseSerialGC -XX:MaxDirectMemorySize=256m"
+"""Buffers of Kafka's client and of the shuffle, which without a limit may take as much as the heap again."""
+
+LOST_AFTER_SECONDS = 15
+"""Who is silent that long is gone, in a cluster. Spark's own minute, or two, would be a silence of the monitor."""
+
+
+def log_options(level: str, configuration: str = "log4j2.properties") -> str:
+    """Return the Java options that make Spark log as the monitor does; its warnings only when debugging."""
+    log4j = Path(__file__).with_name(configuration)
+    return f"-Dlog4j2.configurationFile={log4j} -Dspark.monitor.log={'warn' if level == 'debug' else 'error'}"

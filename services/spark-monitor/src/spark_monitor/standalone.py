@@ -1,0 +1,72 @@
+"""Spark's own master or worker, which compose.cluster.yaml runs from the monitor's image: `standalone master | worker`.
+
+What is given up after a crash is cleared away first; then this process becomes Spark's.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pyspark
+
+from spark_monitor.java_options import LOST_AFTER_SECONDS, log_options
+
+STATE = Path("/var/lib/spark-monitor/master")
+"""What a master knows of workers and applications."""
+
+WORKING = Path("/var/lib/spark-worker")
+"""The state that a worker's queries work on; what counts of it is in their checkpoints."""
+
+EXECUTORS = Path("/tmp/executors")  # noqa: S108 - the container's own
+"""Where a worker starts its processes, each in a folder of its own."""
+
+COMMON = f"-Dspark.worker.timeout={LOST_AFTER_SECONDS} -Dspark.ui.killEnabled=false"
+
+
+def master(url: str) -> tuple[list[str], dict[str, str]]:
+    """Return Spark's command for a master that is reached by `url` (spark://host:port), and its environment.
+
+    It keeps what it knows in files: one master with Docker to start it again needs no election.
+    """
+    address = urlsplit(url)
+    options = (
+        f"{COMMON} -Dspark.deploy.recoveryMode=FILESYSTEM -Dspark.deploy.recoveryDirectory={STATE} "
+        f"-Dspark.deploy.recoveryTimeout={LOST_AFTER_SECONDS} -Dspark.master.rest.enabled=false"
+    )
+    where = ["--host", str(address.hostname), "--port", str(address.port)]
+    return ["org.apache.spark.deploy.master.Master", *where], {"SPARK_MASTER_OPTS": options}
+
+
+def worker(url: str) -> tuple[list[str], dict[str, str]]:
+    """Return Spark's command for a worker of the master at `url`, and its environment.
+
+    How much it offers, and on which port it listens, Spark reads itself: SPARK_WORKER_CORES, _MEMORY and _PORT.
+    """
+    options = f"{COMMON} -Dspark.worker.cleanup.enabled=true"
+    return (
+        ["org.apache.spark.deploy.worker.Worker", "--work-dir", str(EXECUTORS), url],
+        {"SPARK_WORKER_OPTS": options, "SPARK_LOCAL_DIRS": str(WORKING)},
+    )
+
+
+def clear(folder: Path) -> None:
+    """Remove what is in a folder, but not the folder: it may be a volume."""
+    for left in folder.iterdir():
+        shutil.rmtree(left)
+
+
+def main() -> None:
+    """Become Spark's master or worker; the settings are in the environment."""
+    role = {"master": master, "worker": worker}[sys.argv[1]]
+    if role is worker:
+        clear(WORKING)
+    arguments, env = role(os.environ["SPARK_MASTER"])
+    daemon = {"SPARK_DAEMON_JAVA_OPTS": f"-XX:+UseSerialGC {log_options(os.environ.get('LOG_LEVEL') or 'info')}"}
+    spark_class = Path(pyspark.__file__).with_name("bin") / "spark-class"
+    os.execve(spark_class, [str(spark_class), *arguments], os.environ | daemon | env)  # noqa: S606 - Spark's own script
+
+
+if __name__ == "__main__":
+    main()
