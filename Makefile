@@ -90,17 +90,21 @@ test-stack: $(VENV)/ready ## The containers, from outside, minutes; needs Docker
 	pytest tests/stack/test_stack.py tests/stack/test_hardening.py
 
 .PHONY: test-long
-test-long: $(VENV)/ready ## What takes too long for `make test`: slow faults of single services, the stack behind TLS; needs Docker
+test-long: $(VENV)/ready test-cluster ## What takes too long for `make test`: slow faults of single services, the stack behind TLS, the cluster; needs Docker
 	pytest tests/integration -m long
 	pytest tests/stack/test_secure.py
 
+.PHONY: test-cluster
+test-cluster: $(VENV)/ready ## Three brokers and a Spark cluster, and what of it may be lost, 15 minutes; needs Docker
+	pytest -v tests/stack/faults -m cluster
+
 .PHONY: test-faults
 test-faults: $(VENV)/ready ## The faults that take seconds, minutes; needs Docker
-	pytest -v tests/stack/faults -m "not long and not soak"
+	pytest -v tests/stack/faults -m "not long and not soak and not cluster"
 
 .PHONY: faults
 faults: $(VENV)/ready ## Break the stack in every known way and count what is lost, 25 minutes; needs Docker
-	COMPOSE_FILE=compose.yaml:tests/stack/faults/observed.yaml CHECKPOINT_MINUTES=1 pytest -v tests/stack/faults -m "not soak and not short" --durations 40 --timeout 900
+	COMPOSE_FILE=compose.yaml:tests/stack/faults/observed.yaml CHECKPOINT_MINUTES=1 pytest -v tests/stack/faults -m "not soak and not short and not cluster" --durations 40 --timeout 900
 
 .PHONY: soak
 soak: $(VENV)/ready ## Half an hour at 2,000 readings a second: does anything grow? Needs Docker

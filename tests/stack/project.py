@@ -25,6 +25,15 @@ def eventually(condition: Callable[[], Any], what: Callable[[], str], seconds: f
     polling.eventually(condition, what, seconds, look_every=0.5)
 
 
+def free_ports(count: int) -> list[int]:
+    """Return ports of this machine that nobody uses, all different."""
+    with contextlib.ExitStack() as probes:
+        sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
+        for probe in sockets:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in sockets]
+
+
 class Stack:
     """One compose project."""
 
@@ -48,9 +57,9 @@ class Stack:
         rules_file = folder / "rules.yaml"
         shutil.copy(ROOT / "services/spark-monitor/rules.yaml", rules_file)
         rules_file.chmod(0o644)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port, second, third = free_ports(3)
+        # The other brokers are of the cluster.
+        env = {"KAFKA_2_HOST_PORT": str(second), "KAFKA_3_HOST_PORT": str(third)} | env
         return cls(f"{name}-{os.getpid()}", port, rules_file, **env)
 
     def up(self) -> None:
@@ -117,15 +126,21 @@ class Stack:
     def read(self, topic: str, since: float) -> list[Any]:
         """Return what is in a topic since an epoch second, as JSON; what is none is left out."""
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "test", "enable.auto.commit": False})
-        place = TopicPartition(topic, 0, int(since * 1000))
         try:
-            (start,) = consumer.offsets_for_times([place], timeout=10)
-            end = consumer.get_watermark_offsets(place, timeout=10)[1]
-            consumer.assign([start])
-            found, reached = [], start.offset
-            while 0 <= reached < end:
+            partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+            wanted = [TopicPartition(topic, number, int(since * 1000)) for number in partitions]
+            starts = consumer.offsets_for_times(wanted, timeout=10)
+            # Below 0 where nothing came since.
+            reached = {start.partition: start.offset for start in starts if start.offset >= 0}
+            ends = {
+                number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)[1]
+                for number in reached
+            }
+            consumer.assign([start for start in starts if start.offset >= 0])
+            found: list[Any] = []
+            while any(reached[number] < end for number, end in ends.items()):
                 for message in consumer.consume(5000, 1):
-                    reached = (message.offset() or 0) + 1
+                    reached[message.partition() or 0] = (message.offset() or 0) + 1
                     with contextlib.suppress(ValueError):
                         found.append(json.loads(message.value() or b""))
         finally:

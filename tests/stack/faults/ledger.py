@@ -151,9 +151,11 @@ class Ledger:
 
     @staticmethod
     def _ends(consumer: Consumer) -> list[TopicPartition]:
+        topics = consumer.list_topics(timeout=30).topics
         return [
-            TopicPartition(topic, 0, consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=30)[1])
+            TopicPartition(topic, number, consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=30)[1])
             for topic in ("monitor-peringatan", "monitor-ditolak")
+            for number in sorted(topics[topic].partitions)
         ]
 
     def send(self, count: int = 1, **changed: Any) -> None:
@@ -290,7 +292,7 @@ class Ledger:
         alerts: dict[str, int] = {}
         refusals: set[str] = set()
         self.results = 0
-        reached = {place.topic: place.offset for place in self._results_from}
+        reached = {(place.topic, place.partition): place.offset for place in self._results_from}
         consumer = self._consumer()
         consumer.assign(self._results_from)
         deadline = time.monotonic() + RESULT_SECONDS
@@ -298,12 +300,12 @@ class Ledger:
         try:
             while time.monotonic() < deadline:
                 # Complete before this look at the end: then repetitions, which come right behind, are counted too.
-                ends = {place.topic: place.offset for place in self._ends(consumer)}
-                while any(reached[topic] < end for topic, end in ends.items()):
+                ends = {(place.topic, place.partition): place.offset for place in self._ends(consumer)}
+                while any(reached[place] < end for place, end in ends.items()):
                     for message in consumer.consume(5000, 1):
                         if message.error() is None:
                             self._take(message, alerts, refusals)
-                            reached[str(message.topic())] = (message.offset() or 0) + 1
+                            reached[str(message.topic()), message.partition() or 0] = (message.offset() or 0) + 1
                 if is_complete:
                     break
                 missing = len(self.acknowledged.keys() - set(alerts.values())) + len(self.must_be_refused - refusals)

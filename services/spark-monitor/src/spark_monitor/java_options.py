@@ -12,4 +12,4 @@ LOST_AFTER_SECONDS = 15
 def log_options(level: str, configuration: str = "log4j2.properties") -> str:
     """Return the Java options that make Spark log as the monitor does; its warnings only when debugging."""
     log4j = Path(__file__).with_name(configuration)
-    return f"-Dlog4j2.configurationFile={log4j} -Dspark.monitor.log={'warn' if level == 'debug' else 'error'}"
+    return f"-Dlog4j2.configurationFile={log4j} -Dmonitor.log={'warn' if level == 'debug' else 'error'}"

@@ -63,6 +63,9 @@ STOPPED_BY = {INCIDENTS_QUERY: stop_between_batches}
 EARLIEST, LATEST = -2, -1
 """Instead of offsets, in Spark's Kafka source."""
 
+OFFSETS_RETRIES = 18
+"""With a Kafka that is wholly gone the query waits for three minutes, as by default, before it dies."""
+
 
 def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
     """Start Spark; inside this process, if it runs there, with `task_slots` threads. Raises ClusterError."""
@@ -258,6 +261,10 @@ def _read(spark: SparkSession, config: MonitorSettings, topics: Iterable[str], s
         .option("kafka.bootstrap.servers", config.kafka_bootstrap_servers)
         .options(**_security(config))
         .option("kafka.request.timeout.ms", str(REQUEST_TIMEOUT_MS))
+        # Where a partition ends is asked of the broker that had it. With that one gone, Kafka's client asks in vain for
+        # this long before Spark looks anew who has it now; by default a minute, in which no alert would come.
+        .option("kafka.default.api.timeout.ms", str(REQUEST_TIMEOUT_MS))
+        .option("fetchOffset.numRetries", str(OFFSETS_RETRIES))
         .option("subscribe", ",".join(topics))
         .option("startingOffsets", starting)
         # Readings that outlived their retention while the monitor was away are gone; watching on matters more.

@@ -1,0 +1,184 @@
+"""compose.cluster.yaml: the same lines as on one machine, and what of the cluster may be lost under load."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from confluent_kafka.admin import AdminClient, ConfigResource
+from tests.stack.hardening import HOLDS, TABLE, not_held_by, rows, service_of
+from tests.stack.project import Stack, eventually
+from tests.stack.test_stack import printed, send
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+
+RATE = 500
+"""Readings a second while something is lost. Three brokers, three workers and who watches them share two cores here."""
+
+SLOTS_NEEDED = 66
+"""37 partitions of the alerts, 24 and two steps of two of the status, and one for incidents."""
+
+SENSORS = ("sensor-suhu-gudang", "sensor-kelembaban-gudang")
+
+
+DANGER = "- Status: Bahaya tinggi! Barang berisiko rusak\n------------------------------\n"
+ASK = "import urllib.request as web; print(web.urlopen('http://spark-master:8080/json/').read().decode())"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    files = "compose.yaml:compose.cluster.yaml:tests/stack/faults/observed.yaml"
+    stack = Stack.new("warehouse-cluster", tmp_path_factory.mktemp("rules"), COMPOSE_FILE=files, CHECKPOINT_MINUTES="1")
+    try:
+        stack.up()
+        stack.wait_until_healthy()
+        yield stack
+    finally:
+        stack.down()
+
+
+def assert_pair_gives_its_lines(stack: Stack, warehouse: str) -> None:
+    """Send a pair that is too high: both alerts and the status are printed, as on one machine."""
+    at = time.time()
+    send(stack, "suhu", {"gudang_id": warehouse, "suhu": 85.25, "timestamp": at})
+    send(stack, "kelembaban", {"gudang_id": warehouse, "kelembaban": 75.5, "timestamp": at})
+    lines = [
+        f"[Peringatan Suhu Tinggi] Gudang {warehouse}: Suhu 85.25°C - ",
+        f"[Peringatan Kelembaban Tinggi] Gudang {warehouse}: Kelembaban 75.50% - ",
+        f"[Status Gabungan] Gudang {warehouse}:\n- Suhu: 85.25°C\n- Kelembaban: 75.50%\n{DANGER}",
+    ]
+
+    def missing() -> list[str]:
+        log = "\n".join(stack.log("spark-monitor"))
+        return [line for line in lines if line not in log]
+
+    eventually(lambda: not missing(), lambda: f"not printed: {missing()}", 60)
+
+
+def container(stack: Stack, service: str) -> dict[str, Any]:
+    """Return what Docker knows of a service's first container."""
+    return stack.containers(service)[0]
+
+
+def ask_the_master(stack: Stack) -> dict[str, Any]:
+    """Return what the master knows, or nothing while it does not answer."""
+    said = stack.compose("exec", "-T", "spark-master", "python", "-c", ASK, check=False)
+    return dict(json.loads(said)) if said else {}
+
+
+def applications(stack: Stack) -> list[str]:
+    """Return the ids of the applications that the master knows to run."""
+    return [app["id"] for app in ask_the_master(stack).get("activeapps", []) if app["state"] == "RUNNING"]
+
+
+def threads_with_tasks(stack: Stack, worker: dict[str, Any]) -> int:
+    """Return how many threads of a worker's executor do tasks, or did so in the last minute."""
+    names = stack.docker("exec", worker["Id"], "sh", "-c", "cat /proc/[0-9]*/task/*/comm 2>/dev/null || true")
+    return sum(name.startswith("Executor task") for name in names.splitlines())
+
+
+def test_the_topics_have_three_copies_and_twelve_partitions(cluster: Stack) -> None:
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap})
+    found = admin.list_topics(timeout=20)
+    assert len(found.brokers) == 3
+    assert {name: len(found.topics[name].partitions) for name in SENSORS} == dict.fromkeys(SENSORS, 12)
+    copies = {
+        len(partition.replicas)
+        for name in (*SENSORS, "monitor-peringatan", "monitor-kenari", "__consumer_offsets")
+        for partition in found.topics[name].partitions.values()
+    }
+    assert copies == {3}
+    wanted = ConfigResource(ConfigResource.Type.TOPIC, SENSORS[0])
+    config = admin.describe_configs([wanted])[wanted].result(20)
+    assert (config["min.insync.replicas"].value, config["unclean.leader.election.enable"].value) == ("2", "false")
+
+
+def test_the_lines_are_those_of_one_machine(cluster: Stack) -> None:
+    assert_pair_gives_its_lines(cluster, "X1")
+
+
+def test_incidents_are_found_in_a_worker(cluster: Stack) -> None:
+    """Their operator is Python, which an executor must be able to start."""
+    processes = [cluster.docker("top", worker["Id"]) for worker in cluster.containers("spark-worker")]
+    assert any("pyspark.daemon" in each for each in processes), processes
+    send(cluster, "suhu", *({"gudang_id": "X9", "suhu": 75 + n, "timestamp": time.time()} for n in range(2)))
+    eventually(lambda: printed(cluster, "[Sensor Diam] Gudang X9"), lambda: str(printed(cluster, "X9")), 90)
+
+
+@pytest.mark.parametrize("item", HOLDS)
+def test_the_containers_are_held_to_the_same_table(cluster: Stack, item: str) -> None:
+    containers = cluster.containers()
+    services = {service_of(container) for container in containers}
+    (row,) = [row for row in rows(TABLE.read_text("utf-8"), services) if row.item == item]
+    assert row.exceptions is not None, row.asks
+    assert not_held_by(item, containers) == row.exceptions & services, row.asks
+
+
+def test_a_broker_is_lost(cluster: Stack, around: Callable[..., Any]) -> None:
+    with around("cluster: a broker killed", rate=RATE, on=cluster) as fault:
+        cluster.compose("kill", "kafka-2")
+        fault.is_over()
+        cluster.compose("start", "kafka-2")
+        fault.remark = "the other two go on"
+    assert_pair_gives_its_lines(cluster, "X2")
+
+
+def test_a_worker_is_lost(cluster: Stack, around: Callable[..., Any]) -> None:
+    """The slots of the other two are enough, so nothing waits for its return."""
+    with around("cluster: a worker killed", rate=RATE, on=cluster) as fault:
+        starts = container(cluster, "spark-monitor")["RestartCount"]
+        (worker, *_) = cluster.containers("spark-worker")
+        cluster.docker("kill", worker["Id"])
+        fault.is_over()
+        assert_pair_gives_its_lines(cluster, "X3")
+        cluster.docker("start", worker["Id"])
+        fault.remark = "the queries begin again at their boundary, in the other two"
+    assert container(cluster, "spark-monitor")["RestartCount"] == starts
+
+
+def test_the_master_is_lost_and_knows_again_what_runs(cluster: Stack, around: Callable[..., Any]) -> None:
+    with around("cluster: the master killed", rate=RATE, on=cluster) as fault:
+        starts = container(cluster, "spark-monitor")["RestartCount"]
+        before = applications(cluster)
+        assert len(before) == 1
+        cluster.compose("kill", "spark-master")
+        fault.is_over()
+        assert_pair_gives_its_lines(cluster, "X4")
+        cluster.compose("start", "spark-master")
+        eventually(lambda: applications(cluster) == before, lambda: str(ask_the_master(cluster)), 90)
+        fault.is_over()
+        fault.remark = "what runs does not need it"
+    assert container(cluster, "spark-monitor")["RestartCount"] == starts
+
+
+def test_a_worker_that_is_added_works_from_the_next_boundary_on(cluster: Stack, around: Callable[..., Any]) -> None:
+    before = {worker["Id"] for worker in cluster.containers("spark-worker")}
+    with around("cluster: a fourth worker added", rate=RATE, on=cluster) as fault:
+        starts = container(cluster, "spark-monitor")["RestartCount"]
+        begun = time.monotonic()
+        cluster.compose("up", "--detach", "--no-recreate", "--no-deps", "--scale", "spark-worker=4", "spark-worker")
+        (added,) = [worker for worker in cluster.containers("spark-worker") if worker["Id"] not in before]
+        # More than the one or two that a batch of the incidents' query takes.
+        eventually(lambda: threads_with_tasks(cluster, added) >= 5, lambda: "no task in the new worker", 120)
+        fault.remark = f"has tasks after {time.monotonic() - begun:.0f} s"
+        fault.is_over()
+    assert container(cluster, "spark-monitor")["RestartCount"] == starts
+
+
+def test_a_cluster_that_is_too_small_is_refused_with_the_number(cluster: Stack) -> None:
+    begun = time.time()
+    scale = ("up", "--detach", "--no-deps", "--scale", "spark-worker=3", "spark-worker")
+    cluster.set(WORKER_SLOTS="20")
+    cluster.compose(*scale)
+
+    def causes() -> list[str]:
+        return [event["cause"] for event in cluster.events(begun) if event["event"] == "giving up"]
+
+    expected = f"{SLOTS_NEEDED} task slots are needed, the workers offer 60: 6 are missing"
+    eventually(lambda: any(expected in cause for cause in causes()), lambda: str(causes()), 240)
+    cluster.set(WORKER_SLOTS="36")
+    cluster.compose(*scale)
+    cluster.wait_until_healthy()
+    assert_pair_gives_its_lines(cluster, "X5")
+    assert printed(cluster, "Gudang X5: Suhu 85.25°C")
