@@ -137,6 +137,10 @@ growth: $(VENV)/ready $(BENCH)/plot/ready ## How cost grows with the rate, the w
 	python -m bench.growth
 	$(BENCH)/plot/bin/python bench/plot_growth.py bench/out/growth.json docs/growth.png
 
+.PHONY: bench-cluster
+bench-cluster: $(VENV)/ready ## The cluster beside one machine, in containers, 15 minutes; needs Docker
+	python -m bench.cluster
+
 .PHONY: lint
 lint: $(VENV)/ready ## Ruff and mypy
 	ruff check .

@@ -1,0 +1,130 @@
+"""The cluster of compose.cluster.yaml beside one machine, both in containers on this host, one after the other.
+
+Latency, and how fast a backlog is worked off with one, two and three workers. Prints a table; needs Docker.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from confluent_kafka import Consumer, TopicPartition
+from tests.stack.project import Stack, eventually
+
+from bench.measure import percentiles
+from bench.readings import Series
+from bench.send import sending
+
+ALERTS, STATUSES = "monitor-peringatan", "monitor-status"
+CLUSTER = "compose.yaml:compose.cluster.yaml"
+WARM_UP_SECONDS = 20
+RESULTS_SECONDS = 240
+ONE_IS_ENOUGH = "72"
+"""Task slots of a worker, so that one of them can do all of it."""
+
+WORKERS = (1, 2, 3)
+
+
+@contextmanager
+def running(name: str, files: str) -> Iterator[Stack]:
+    """Run the stack of some compose files; its sensors stand still, so that only what is sent is judged."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        stack = Stack.new(name, Path(folder), COMPOSE_FILE=files, WORKER_SLOTS=ONE_IS_ENOUGH, CHECKPOINT_MINUTES="60")
+        try:
+            stack.up()
+            stack.wait_until_healthy()
+            stack.compose("stop", "producer-suhu", "producer-kelembaban")
+            yield stack
+        finally:
+            stack.down()
+
+
+def results(stack: Stack, topic: str, series: Series, since: float) -> list[tuple[float, float]]:
+    """Return when each result of a series stood in Kafka, and the time of its reading, in epoch seconds."""
+    found = []
+    for message in stack.written(topic, since):
+        result = json.loads(message.value() or b"")
+        if result["entity_id"].startswith(f"{series.name}-"):
+            found.append((message.timestamp()[1] / 1000, float(result["event_time"])))
+    return found
+
+
+def ends(stack: Stack) -> tuple[int, int]:
+    """Return how many alerts and statuses there are in all."""
+    with closing(Consumer({"bootstrap.servers": stack.bootstrap, "group.id": "bench"})) as consumer:
+        topics = consumer.list_topics(timeout=30).topics
+        alerts, statuses = (
+            sum(
+                consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=30)[1]
+                for number in topics[topic].partitions
+            )
+            for topic in (ALERTS, STATUSES)
+        )
+        return alerts, statuses
+
+
+def wait_for(stack: Stack, series: Series, count: int, before: tuple[int, int]) -> None:
+    """Wait until the first `count` readings of a series have all their results; `before`: how many there were."""
+    expected = len(series.raising(count)) + before[0], count + before[1]
+
+    def came() -> bool:
+        return all(end >= wanted for end, wanted in zip(ends(stack), expected, strict=True))
+
+    eventually(came, lambda: f"{ends(stack)} alerts and statuses of {expected}", RESULTS_SECONDS)
+
+
+def latency(stack: Stack, rate: int, seconds: int) -> dict[str, str]:
+    """Return p50 and p99 of alerts and statuses, from the reading's time to the result in Kafka, as text in ms."""
+    warm_up, before = Series(f"w{rate}", rate), ends(stack)
+    with sending(stack.bootstrap, warm_up, rate * WARM_UP_SECONDS) as sender:
+        sender.wait()
+    wait_for(stack, warm_up, rate * WARM_UP_SECONDS, before)
+    series, since, before = Series(f"l{rate}", rate), time.time(), ends(stack)
+    with sending(stack.bootstrap, series, rate * seconds) as sender:
+        sender.wait()
+    wait_for(stack, series, rate * seconds, before)
+    found = {}
+    for what, topic in (("alerts", ALERTS), ("statuses", STATUSES)):
+        taken = percentiles([at - read for at, read in results(stack, topic, series, since)])
+        found[what] = f"{taken['p50']:.1f} / {taken['p99']:.1f}"
+    return found
+
+
+def throughput(stack: Stack, workers: int, count: int) -> float:
+    """Return how many readings of a backlog get their statuses in a second, from the first to the last."""
+    stack.compose("stop", "spark-monitor")
+    series, since, before = Series(f"b{workers}", count / 20, 500), time.time(), ends(stack)
+    with sending(stack.bootstrap, series, count, "--backlog") as sender:
+        sender.wait()
+    stack.compose("up", "--detach", "--no-deps", "--scale", f"spark-worker={workers}", "spark-worker", "spark-monitor")
+    wait_for(stack, series, count, before)
+    times = [at for at, _ in results(stack, STATUSES, series, since)]
+    return count / (max(times) - min(times))
+
+
+def main() -> None:
+    """Measure, and print a line for each as soon as it is known."""
+    parser = argparse.ArgumentParser(prog="bench.cluster", description=__doc__)
+    parser.add_argument("--rates", type=int, nargs="+", default=[6, 300], metavar="N", help="readings a second")
+    parser.add_argument("--seconds", type=int, default=60, help="of each rate that are measured")
+    parser.add_argument("--backlog", type=int, default=200_000, metavar="N", help="readings of the backlog")
+    arguments = parser.parse_args()
+    print("| | readings/s | alerts p50 / p99, ms | statuses p50 / p99, ms |\n|---|---|---|---|", flush=True)
+    with running("bench-single", "compose.yaml") as stack:
+        for rate in arguments.rates:
+            found = latency(stack, rate, arguments.seconds)
+            print(f"| one machine | {rate} | {found['alerts']} | {found['statuses']} |", flush=True)
+    with running("bench-cluster", CLUSTER) as stack:
+        for rate in arguments.rates:
+            found = latency(stack, rate, arguments.seconds)
+            print(f"| cluster | {rate} | {found['alerts']} | {found['statuses']} |", flush=True)
+        print("\n| workers | backlog, readings/s |\n|---|---|", flush=True)
+        for workers in WORKERS:
+            print(f"| {workers} | {throughput(stack, workers, arguments.backlog):,.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
