@@ -7,15 +7,12 @@ from pyspark.sql import DataFrame
 
 from spark_monitor import queries, rules_file
 from spark_monitor.settings import MonitorSettings
-from spark_monitor.slots import STATE_PARTITIONS
-
-TASKS = 2 + STATE_PARTITIONS
 
 
 def main() -> None:
     config = MonitorSettings()
     rules = rules_file.load(config.rules_file)
-    spark = queries.open_session(config, TASKS)
+    spark = queries.open_session(config, 2 + config.state_partitions)
     spark.sparkContext.setLogLevel("ERROR")
 
     def messages(topics: tuple[str, ...]) -> DataFrame:

@@ -19,7 +19,7 @@ def test_defaults() -> None:
     settings = load(MonitorSettings)
     assert (settings.display, settings.tz, settings.starting_offsets) == ("all", "Asia/Jakarta", "earliest")
     assert (settings.checkpoint_minutes, settings.driver_memory) == (5, "512m")
-    assert (settings.spark_master, settings.executor_memory) == (None, "512m")
+    assert (settings.state_partitions, settings.spark_master, settings.executor_memory) == (2, None, "512m")
 
 
 @pytest.mark.parametrize("mode", ["all", "changes", "incidents"])
@@ -37,6 +37,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         "SPARK_JARS_DIR": "/x/jars",
         "CHECKPOINT_MINUTES": "60",
         "DRIVER_MEMORY": "2g",
+        "STATE_PARTITIONS": "12",
         "SPARK_MASTER": "spark://spark-master:7077",
         "EXECUTOR_MEMORY": "3g",
         "STARTING_OFFSETS": "latest",
@@ -71,6 +72,7 @@ def test_a_desktop_s_display_is_no_setting(monkeypatch: pytest.MonkeyPatch, scre
         ("CHECKPOINT_MINUTES", "1.5", "whole minutes, 1 to 60"),
         ("DRIVER_MEMORY", "2GB", "a size like 512m or 2g"),
         ("DRIVER_MEMORY", "512", "a size like 512m or 2g"),
+        ("STATE_PARTITIONS", "0", "a whole number, 1 to 1000"),
         ("EXECUTOR_MEMORY", "2GB", "a size like 512m or 2g"),
         ("SPARK_MASTER", "local[4]", "spark://host:port, or nothing"),
         ("SPARK_MASTER", "spark://spark-master", "spark://host:port, or nothing"),

@@ -9,12 +9,13 @@ from spark_monitor.slots import STATEFUL_STEPS, needed, shortage
 
 
 @pytest.mark.parametrize(
-    ("alert_partitions", "status_partitions", "slots"), [(3, 2, 3 + 2 + 4), (12, 8, 12 + 8 + 4), (1, 0, 1)]
+    ("alert_partitions", "status_partitions", "state_partitions", "slots"),
+    [(3, 2, 2, 3 + 2 + 4), (12, 8, 2, 12 + 8 + 4), (37, 24, 12, 37 + 24 + 24), (1, 0, 2, 1)],
 )
 def test_slots_are_both_queries_sources_and_the_state(
-    alert_partitions: int, status_partitions: int, slots: int
+    alert_partitions: int, status_partitions: int, state_partitions: int, slots: int
 ) -> None:
-    assert needed(alert_partitions, status_partitions) == slots
+    assert needed(alert_partitions, status_partitions, state_partitions) == slots
 
 
 def test_the_stateful_steps_are_as_many_as_the_status_query_has() -> None:
@@ -24,7 +25,7 @@ def test_the_stateful_steps_are_as_many_as_the_status_query_has() -> None:
 
 
 def test_rules_without_a_status_need_slots_for_the_alerts_alone() -> None:
-    assert needed(3) == 3
+    assert needed(3, 0, 2) == 3
 
 
 def test_a_cluster_that_is_too_small_is_told_what_is_missing() -> None:

@@ -66,7 +66,7 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
     )
     if not topics.wait(stop):
         return 0
-    tasks = needed(topics.count(all_rules.topics), topics.count(rules.combined_topics))
+    tasks = needed(topics.count(all_rules.topics), topics.count(rules.combined_topics), config.state_partitions)
     task_slots = tasks + (SLOTS_FOR_BATCHES if rules.watched_streams else 0)
     try:
         kafka = topics.extent(all_rules.topics)

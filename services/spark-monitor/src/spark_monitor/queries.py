@@ -36,7 +36,6 @@ from spark_monitor.readings import accepted, decode
 from spark_monitor.refusals import refusal_message
 from spark_monitor.rules import Rules
 from spark_monitor.settings import MonitorSettings
-from spark_monitor.slots import STATE_PARTITIONS
 from spark_monitor.status import (
     NEAR_SECONDS,
     READINGS_A_SLOT,
@@ -80,7 +79,7 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": config.tz,
-        "spark.sql.shuffle.partitions": str(STATE_PARTITIONS),
+        "spark.sql.shuffle.partitions": str(config.state_partitions),
         "spark.sql.adaptive.enabled": "false",  # Real-time Mode does not know it.
         # A whole stage in one method is longer than the 8,000 bytes that Java compiles: it would stay interpreted.
         "spark.sql.codegen.wholeStage": "false",
@@ -210,7 +209,7 @@ def running_tasks(spark: SparkSession, run_ids: Iterable[str]) -> int:
 def take_checkpoints(config: MonitorSettings, rules: Rules, kafka: Extent) -> dict[str, Checkpoint]:
     """Return each query's checkpoint, and note it on disk; `kafka`: what the topics have. Raises OSError."""
     combined = {name: status.streams for name, status in rules.statuses.items()}
-    state = [STATE_PARTITIONS, NEAR_SECONDS, SLOT_SECONDS, SLOTS, READINGS_A_SLOT]
+    state = [config.state_partitions, NEAR_SECONDS, SLOT_SECONDS, SLOTS, READINGS_A_SLOT]
     read = read_by(rules)
     layouts: dict[str, dict[str, Any]] = {
         ALERTS_QUERY: {"topics": sorted(rules.topics)},

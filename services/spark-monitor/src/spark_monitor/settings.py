@@ -29,6 +29,7 @@ class MonitorSettings(ServiceSettings):
     spark_jars_dir: Annotated[Path, Field(description="the folder with the connector's jars")] = Path(".local/jars")
     checkpoint_minutes: Annotated[int, Field(ge=1, le=60, description="whole minutes, 1 to 60")] = 5
     driver_memory: Annotated[str, Field(pattern=r"^\d+[mg]$", description="a size like 512m or 2g")] = "512m"
+    state_partitions: Annotated[int, Field(ge=1, le=1000, description="a whole number, 1 to 1000")] = 2
     spark_master: Annotated[
         str | None, Field(pattern=r"^spark://[A-Za-z0-9._-]+:\d{1,5}$", description="spark://host:port, or nothing")
     ] = None

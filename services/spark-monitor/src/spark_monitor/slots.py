@@ -3,9 +3,6 @@
 With one slot too few a query could not start, so the number is computed from the topics before Spark starts.
 """
 
-STATE_PARTITIONS = 2
-"""Partitions of each stateful step. They are fixed in the checkpoint; two serve thousands of readings a second."""
-
 STATEFUL_STEPS = 2
 """The steps of status.py."""
 
@@ -13,9 +10,12 @@ SLOTS_FOR_BATCHES = 1
 """For the incidents' query, whose batches are one task each, now and then."""
 
 
-def needed(alert_partitions: int, status_partitions: int = 0) -> int:
-    """Return the slots for both real-time queries, which read so many partitions; the status has its steps besides."""
-    status = status_partitions + STATEFUL_STEPS * STATE_PARTITIONS if status_partitions else 0
+def needed(alert_partitions: int, status_partitions: int, state_partitions: int) -> int:
+    """Return the slots for both real-time queries, which read so many partitions.
+
+    The status has its steps besides, with so many partitions of state each.
+    """
+    status = status_partitions + STATEFUL_STEPS * state_partitions if status_partitions else 0
     return alert_partitions + status
 
 
