@@ -47,6 +47,11 @@ def test_an_executor_that_is_silent_is_given_up_within_20_seconds(config: Monito
 BEATS = ("executor.heartbeatInterval", "network.timeoutInterval")
 
 
+def test_the_executors_share_the_image_s_classes(config: MonitorSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARK_SUBMIT_OPTS", "-XX:SharedArchiveFile=/classes.jsa")
+    assert "-XX:SharedArchiveFile=/classes.jsa" in place(config, 66)["spark.executor.extraJavaOptions"].split()
+
+
 @pytest.mark.parametrize("configuration", ["log4j2.properties", "log4j2-executor.properties"])
 def test_the_log_s_configuration_is_there(configuration: str) -> None:
     file = log_options("info", configuration).split()[0].removeprefix("-Dlog4j2.configurationFile=")

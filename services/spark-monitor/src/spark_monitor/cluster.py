@@ -7,7 +7,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from spark_monitor.java_options import BESIDE_THE_HEAP, LOST_AFTER_SECONDS, log_options
+from spark_monitor.java_options import BESIDE_THE_HEAP, LOST_AFTER_SECONDS, log_options, shared_classes
 from spark_monitor.settings import MonitorSettings
 from spark_monitor.slots import shortage
 
@@ -36,8 +36,8 @@ def place(config: MonitorSettings, task_slots: int) -> dict[str, str]:
         "spark.driver.host": socket.gethostname(),
         "spark.driver.bindAddress": "0.0.0.0",  # noqa: S104 - the container's own network
         "spark.executor.memory": config.executor_memory,
-        "spark.executor.extraJavaOptions": (
-            f"{BESIDE_THE_HEAP} {log_options(config.log_level, 'log4j2-executor.properties')}"
+        "spark.executor.extraJavaOptions": " ".join(
+            [BESIDE_THE_HEAP, log_options(config.log_level, "log4j2-executor.properties"), *shared_classes()]
         ),
         # What an executor prints otherwise stands in a file of the worker's memory.
         "spark.executor.logs.rolling.strategy": "size",

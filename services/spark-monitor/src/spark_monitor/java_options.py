@@ -1,5 +1,6 @@
 """What Spark's Java machines are told, wherever they run."""
 
+import os
 from pathlib import Path
 
 BESIDE_THE_HEAP = "-XX:+UseSerialGC -XX:MaxDirectMemorySize=256m"
@@ -13,3 +14,11 @@ def log_options(level: str, configuration: str = "log4j2.properties") -> str:
     """Return the Java options that make Spark log as the monitor does; its warnings only when debugging."""
     log4j = Path(__file__).with_name(configuration)
     return f"-Dlog4j2.configurationFile={log4j} -Dmonitor.log={'warn' if level == 'debug' else 'error'}"
+
+
+def shared_classes() -> list[str]:
+    """Return the options for the image's archive of loaded classes; none where there is none.
+
+    Spark itself gives them to its driver only; the others would load each class by themselves.
+    """
+    return os.environ.get("SPARK_SUBMIT_OPTS", "").split()

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pyspark
 
-from spark_monitor.java_options import LOST_AFTER_SECONDS, log_options
+from spark_monitor.java_options import LOST_AFTER_SECONDS, log_options, shared_classes
 
 STATE = Path("/var/lib/spark-monitor/master")
 """What a master knows of workers and applications."""
@@ -63,7 +63,8 @@ def main() -> None:
     if role is worker:
         clear(WORKING)
     arguments, env = role(os.environ["SPARK_MASTER"])
-    daemon = {"SPARK_DAEMON_JAVA_OPTS": f"-XX:+UseSerialGC {log_options(os.environ.get('LOG_LEVEL') or 'info')}"}
+    options = ["-XX:+UseSerialGC", log_options(os.environ.get("LOG_LEVEL") or "info"), *shared_classes()]
+    daemon = {"SPARK_DAEMON_JAVA_OPTS": " ".join(options)}
     spark_class = Path(pyspark.__file__).with_name("bin") / "spark-class"
     os.execve(spark_class, [str(spark_class), *arguments], os.environ | daemon | env)  # noqa: S606 - Spark's own script
 
