@@ -96,7 +96,7 @@ test-long: $(VENV)/ready test-cluster ## What takes too long for `make test`: sl
 
 .PHONY: test-cluster
 test-cluster: $(VENV)/ready ## Three brokers and a Spark cluster, and what of it may be lost, 15 minutes; needs Docker
-	pytest -v tests/stack/faults -m cluster
+	pytest -v tests/stack -m cluster
 
 .PHONY: test-faults
 test-faults: $(VENV)/ready ## The faults that take seconds, minutes; needs Docker

@@ -37,6 +37,9 @@ def free_ports(count: int) -> list[int]:
 class Stack:
     """One compose project."""
 
+    other_brokers: tuple[str, ...] = ()
+    """Addresses of the second and the third broker, where there are some."""
+
     def __init__(self, project: str, port: int, rules_file: Path, **env: str) -> None:
         self.project = project
         self.bootstrap = f"localhost:{port}"
@@ -60,7 +63,9 @@ class Stack:
         port, second, third = free_ports(3)
         # The other brokers are of the cluster.
         env = {"KAFKA_2_HOST_PORT": str(second), "KAFKA_3_HOST_PORT": str(third)} | env
-        return cls(f"{name}-{os.getpid()}", port, rules_file, **env)
+        stack = cls(f"{name}-{os.getpid()}", port, rules_file, **env)
+        stack.other_brokers = (f"localhost:{second}", f"localhost:{third}")
+        return stack
 
     def up(self) -> None:
         """Start all of it from nothing, as a user does."""

@@ -260,21 +260,26 @@ def test_zookeeper_s_entries_are_the_broker_s(secure: SecureStack) -> None:
     assert "'world" not in said
 
 
-def test_no_secret_is_in_what_docker_shows_or_in_a_log(secure: SecureStack) -> None:
-    key = (secure.secrets / "kafka.pem").read_text().splitlines()[1]
-    hidden = [key, *(file.read_text().strip() for file in (secure.secrets / "passwords").iterdir())]
-    assert len(hidden) == 1 + 8, "the key, and a password for each user and for ZooKeeper"
+def where_secrets_are_shown(stack: SecureStack) -> list[str]:
+    """Return where a password or the brokers' key stands in the open."""
+    key = (stack.secrets / "kafka.pem").read_text().splitlines()[1]
+    hidden = [key, *(file.read_text().strip() for file in (stack.secrets / "passwords").iterdir())]
+    assert len(hidden) == 1 + 9, "the key, and a password for each user, for ZooKeeper and for Spark"
     shown = {
         f"{what} of {container['Name']}": text
-        for container in secure.containers()
+        for container in stack.containers()
         for what, text in (
             ("inspect", json.dumps(container)),
-            ("log", "\n".join(secure.log(service_of(container)))),
-            ("processes", secure.docker("top", container["Id"]) if container["State"]["Running"] else ""),
-            ("image", secure.docker("history", "--no-trunc", container["Image"])),
+            ("log", "\n".join(stack.log(service_of(container)))),
+            ("processes", stack.docker("top", container["Id"]) if container["State"]["Running"] else ""),
+            ("image", stack.docker("history", "--no-trunc", container["Image"])),
         )
     }
-    assert [where for where, text in shown.items() if any(secret in text for secret in hidden)] == []
+    return [where for where, text in shown.items() if any(secret in text for secret in hidden)]
+
+
+def test_no_secret_is_in_what_docker_shows_or_in_a_log(secure: SecureStack) -> None:
+    assert where_secrets_are_shown(secure) == []
 
 
 def test_a_changed_password_takes_effect_and_no_reading_is_lost(secure: SecureStack) -> None:

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text("utf-8").splitlines()
 COMPOSE = (ROOT / "compose.yaml").read_text("utf-8")
 SECURE = (ROOT / "compose.secure.yaml").read_text("utf-8")
-CLUSTER = (ROOT / "compose.cluster.yaml").read_text("utf-8")
+CLUSTER = "".join((ROOT / f"compose.{name}.yaml").read_text("utf-8") for name in ("cluster", "cluster-secure"))
 
 FIXED = {"KAFKA_BOOTSTRAP_SERVERS"}
 """What compose.yaml itself says."""
@@ -35,8 +35,8 @@ OF_THE_SECURE_OVERLAY = {
 }  # fmt: skip
 """What compose.secure.yaml itself says."""
 
-OF_THE_CLUSTER_OVERLAY = {"SPARK_MASTER"}
-"""What compose.cluster.yaml itself says."""
+OF_THE_CLUSTER_OVERLAY = {"SPARK_MASTER", "SPARK_PROPERTIES_FILE"}
+"""What compose.cluster.yaml and compose.cluster-secure.yaml themselves say."""
 
 HANDED_ON_BY_THE_CLUSTER_OVERLAY = {"EXECUTOR_MEMORY"}
 """What means nothing on one machine."""

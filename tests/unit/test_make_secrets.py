@@ -9,7 +9,11 @@ import pytest
 import yaml
 from tests.stack.project import ROOT
 
-OVERLAY = yaml.safe_load((ROOT / "compose.secure.yaml").read_text("utf-8"))
+MOUNTED = {
+    each["file"].rpartition("/")[2]
+    for overlay in ("compose.secure.yaml", "compose.cluster-secure.yaml")
+    for each in yaml.safe_load((ROOT / overlay).read_text("utf-8"))["secrets"].values()
+}
 USERS = {
     "kafka", "topic-init", "producer-suhu", "producer-kelembaban", "producer-mesin", "spark-monitor", "notifier",
 }  # fmt: skip
@@ -52,8 +56,8 @@ def openssl(*arguments: str) -> str:
 def test_it_makes_every_file_that_the_overlay_mounts(tmp_path: Path, given: Path) -> None:
     make(tmp_path / "s", given)
     mounted = {file.name for file in (tmp_path / "s" / "mounted").iterdir()}
-    assert mounted == {each["file"].rpartition("/")[2] for each in OVERLAY["secrets"].values()}
-    assert {file.name for file in (tmp_path / "s" / "passwords").iterdir()} == USERS | {"zookeeper"}
+    assert mounted == MOUNTED
+    assert {file.name for file in (tmp_path / "s" / "passwords").iterdir()} == USERS | {"zookeeper", "spark"}
 
 
 def test_nobody_else_can_read_any_of_it_but_the_certificate(tmp_path: Path, given: Path) -> None:
@@ -75,7 +79,7 @@ def test_each_mounted_file_is_given_to_who_reads_it(tmp_path: Path, given: Path)
     of_kafka = {"kafka.pem", "kafka-jaas.conf", "zookeeper-jaas.conf", "kafka-client.properties"}
     assert told == {
         "1000": of_kafka | {"user-kafka.properties", "user-topic-init.properties"},
-        "10001": USERS - {"kafka"},
+        "10001": USERS - {"kafka"} | {"spark.properties"},
     }
 
 
@@ -89,7 +93,7 @@ def test_passwords_are_long_and_all_different(tmp_path: Path, given: Path) -> No
 def test_the_certificate_is_signed_for_the_names_that_the_broker_is_called_by(tmp_path: Path, given: Path) -> None:
     make(tmp_path / "s", given)
     certificate = str(tmp_path / "s" / "mounted" / "kafka.pem")
-    for name in ("kafka", "localhost"):
+    for name in ("kafka", "kafka-2", "kafka-3", "localhost"):
         openssl("verify", "-CAfile", str(tmp_path / "s" / "ca.pem"), "-verify_hostname", name, certificate)
     with pytest.raises(subprocess.CalledProcessError):
         openssl("verify", "-CAfile", str(tmp_path / "s" / "ca.pem"), "-verify_hostname", "zookeeper", certificate)
@@ -119,7 +123,10 @@ def test_rotate_renews_the_users_passwords_and_the_certificate_only(tmp_path: Pa
     before = contents(tmp_path / "s")
     make(tmp_path / "s", given, ROTATE="1")
     after = contents(tmp_path / "s")
-    kept = {"ca.key", "ca.pem", "mounted/ca.pem", "passwords/zookeeper", "mounted/zookeeper-jaas.conf"}
+    kept = {
+        "ca.key", "ca.pem", "mounted/ca.pem", "passwords/zookeeper", "mounted/zookeeper-jaas.conf", "passwords/spark",
+        "mounted/spark.properties",
+    }  # fmt: skip
     assert {name for name, content in after.items() if before[name] == content} == kept
 
 
@@ -131,6 +138,9 @@ def test_the_files_for_the_containers_say_the_passwords(tmp_path: Path, given: P
     assert f'username="kafka" password="{zookeeper}"' in made["mounted/kafka-jaas.conf"]
     assert f'username="kafka" password="{kafka}"' in made["mounted/kafka-jaas.conf"]
     assert made["mounted/user-kafka.properties"] == f"SCRAM-SHA-512=iterations=8192,password={kafka}\n"
+    assert (
+        f"spark.authenticate.secret={made['passwords/spark'].strip()}" in made["mounted/spark.properties"].splitlines()
+    )
     assert made["mounted/spark-monitor"] == made["passwords/spark-monitor"]
 
 

@@ -72,6 +72,9 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
     os.environ["PYSPARK_PYTHON"] = sys.executable
     # Not `spark.jars`: those are known too late for the file system, and are copied at each start.
     os.environ["SPARK_DIST_CLASSPATH"] = f"{config.spark_jars_dir}/*"
+    # As a file, not as options: those stand in the list of processes.
+    if config.spark_properties_file is not None:
+        os.environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {config.spark_properties_file} pyspark-shell"
     options = {
         "spark.driver.memory": config.driver_memory,
         "spark.local.dir": str(_emptied(config.checkpoint_dir / "working")),

@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from sensorkit.settings import ServiceSettings
+from sensorkit.settings import ReadableFile, ServiceSettings
 
 
 def _is_time_zone(name: str) -> str:
@@ -32,6 +32,9 @@ class MonitorSettings(ServiceSettings):
     state_partitions: Annotated[int, Field(ge=1, le=1000, description="a whole number, 1 to 1000")] = 2
     spark_master: Annotated[
         str | None, Field(pattern=r"^spark://[A-Za-z0-9._-]+:\d{1,5}$", description="spark://host:port, or nothing")
+    ] = None
+    spark_properties_file: Annotated[
+        ReadableFile | None, Field(description="a file with Spark's password, or nothing: then Spark asks nobody")
     ] = None
     executor_memory: Annotated[str, Field(pattern=r"^\d+[mg]$", description="a size like 512m or 2g")] = "512m"
     starting_offsets: Annotated[Literal["earliest", "latest"], Field(description="earliest or latest")] = "earliest"

@@ -63,6 +63,8 @@ def main() -> None:
     if role is worker:
         clear(WORKING)
     arguments, env = role(os.environ["SPARK_MASTER"])
+    if secrets := os.environ.get("SPARK_PROPERTIES_FILE"):
+        arguments = [arguments[0], "--properties-file", secrets, *arguments[1:]]
     options = ["-XX:+UseSerialGC", log_options(os.environ.get("LOG_LEVEL") or "info"), *shared_classes()]
     daemon = {"SPARK_DAEMON_JAVA_OPTS": " ".join(options)}
     spark_class = Path(pyspark.__file__).with_name("bin") / "spark-class"

@@ -1,0 +1,51 @@
+"""The cluster behind TLS and passwords: all four compose files together."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.stack.project import eventually
+from tests.stack.test_secure import ALERT, SUHU, SecureStack, where_secrets_are_shown, why_refused, write
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+FILES = "compose.yaml:compose.secure.yaml:compose.cluster.yaml:compose.cluster-secure.yaml"
+WORK_FOR_THE_MASTER = "from pyspark.sql import SparkSession as s; s.builder.master('spark://spark-master:7077').getOrCreate(); print('in')"
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureStack]:
+    folder = tmp_path_factory.mktemp("secure")
+    secrets = folder / "secrets"
+    stack = SecureStack.new("warehouse-secure-cluster", folder, COMPOSE_FILE=FILES, SECRETS_DIR=str(secrets))
+    stack.secrets = secrets
+    stack.make("secrets")
+    try:
+        stack.up()
+        stack.wait_until_healthy()
+        yield stack
+    finally:
+        stack.down()
+
+
+def test_the_lines_come_as_ever(secure: SecureStack) -> None:
+    eventually(lambda: any(map(ALERT.fullmatch, secure.log("spark-monitor"))), lambda: "no alert line", 90)
+    assert write(secure.client("producer-suhu"), SUHU, {"gudang_id": "X1", "suhu": 85.25}) is None
+    eventually(
+        lambda: [line for line in secure.log("spark-monitor") if "Gudang X1: Suhu 85.25°C" in line],
+        lambda: "no line of X1",
+    )
+
+
+def test_no_broker_takes_a_client_without_the_right_password(secure: SecureStack) -> None:
+    for port in (secure.bootstrap, *secure.other_brokers):
+        said = why_refused(secure.client("spark-monitor", bootstrap_servers=port, sasl_password="guessed"))
+        assert "Authentication failed" in said, port
+
+
+def test_the_master_takes_no_work_from_who_has_no_password(secure: SecureStack) -> None:
+    ask = ("run", "--rm", "--no-deps", "--entrypoint", "timeout", "spark-monitor", "90", "python", "-c")
+    assert "\nin\n" not in secure.fails(*ask, WORK_FOR_THE_MASTER)
+
+
+def test_no_secret_is_in_what_docker_shows_or_in_a_log(secure: SecureStack) -> None:
+    assert where_secrets_are_shown(secure) == []
