@@ -38,7 +38,7 @@ def test_the_lines_come_as_ever(secure: SecureStack) -> None:
 
 def test_no_broker_takes_a_client_without_the_right_password(secure: SecureStack) -> None:
     for port in (secure.bootstrap, *secure.other_brokers):
-        said = why_refused(secure.client("spark-monitor", bootstrap_servers=port, sasl_password="guessed"))
+        said = why_refused(secure.client("spark-monitor", bootstrap_servers=port, sasl_password="guessed"))  # noqa: S106 - that it is wrong is the point
         assert "Authentication failed" in said, port
 
 
