@@ -9,7 +9,11 @@ from tests.stack.test_secure import ALERT, SUHU, SecureStack, where_secrets_are_
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 FILES = "compose.yaml:compose.secure.yaml:compose.cluster.yaml:compose.cluster-secure.yaml"
-WORK_FOR_THE_MASTER = "from pyspark.sql import SparkSession as s; s.builder.master('spark://spark-master:7077').getOrCreate(); print('in')"
+WORK_FOR_THE_MASTER = """
+from pyspark.sql import SparkSession
+SparkSession.builder.master("spark://spark-master:7077").getOrCreate()
+print("in")
+"""
 
 
 @pytest.fixture(scope="module")
