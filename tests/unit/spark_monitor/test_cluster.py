@@ -8,7 +8,7 @@ import pytest
 from spark_monitor.cluster import place
 from spark_monitor.java_options import log_options
 from spark_monitor.settings import MonitorSettings
-from spark_monitor.standalone import clear, master, worker
+from spark_monitor.standalone import clear, command, master, worker
 
 
 @pytest.fixture
@@ -16,9 +16,12 @@ def config() -> MonitorSettings:
     return MonitorSettings(spark_master="spark://spark-master:7077", executor_memory="3g")
 
 
-def test_without_a_master_all_tasks_run_in_this_process_and_nobody_else_comes_in() -> None:
-    assert place(MonitorSettings(spark_master=None), 10) == {
+def test_without_a_master_all_tasks_run_in_this_process_and_nobody_else_comes_in(tmp_path: Path) -> None:
+    (tmp_path / "b.jar").touch()
+    (tmp_path / "a.jar").touch()
+    assert place(MonitorSettings(spark_master=None, spark_jars_dir=tmp_path), 10) == {
         "spark.master": "local[10]",
+        "spark.jars": f"{tmp_path}/a.jar,{tmp_path}/b.jar",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
     }
@@ -29,6 +32,12 @@ def test_with_a_master_the_executors_call_back_and_have_the_memory_that_was_aske
     assert told["spark.master"] == "spark://spark-master:7077"
     assert told["spark.driver.host"] == socket.gethostname()
     assert told["spark.executor.memory"] == "3g"
+
+
+def test_the_jars_are_those_of_the_executor_s_image(tmp_path: Path) -> None:
+    (tmp_path / "a.jar").touch()
+    told = place(MonitorSettings(spark_master="spark://spark-master:7077", spark_jars_dir=tmp_path), 66)
+    assert told["spark.jars"] == f"local:{tmp_path}/a.jar"
 
 
 def test_a_failed_task_ends_its_query_on_a_cluster_too(config: MonitorSettings) -> None:
@@ -84,3 +93,17 @@ def test_what_a_killed_worker_left_is_removed_and_the_folder_stays(tmp_path: Pat
     clear(tmp_path)
     assert tmp_path.is_dir()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("role", ["master", "worker"])
+def test_master_and_workers_have_their_password_from_a_file(role: str) -> None:
+    env = {"SPARK_MASTER": "spark://spark-master:7077"}
+    assert "--properties-file" not in command(role, env)[0]
+    arguments, _ = command(role, env | {"SPARK_PROPERTIES_FILE": "/run/secrets/spark.properties"})
+    assert arguments[1:3] == ["--properties-file", "/run/secrets/spark.properties"]
+
+
+@pytest.mark.parametrize(("level", "of_spark"), [("debug", "warn"), ("info", "error"), ("", "error")])
+def test_master_and_workers_log_as_the_monitor_does(level: str, of_spark: str) -> None:
+    _, env = command("master", {"SPARK_MASTER": "spark://spark-master:7077", "LOG_LEVEL": level})
+    assert f"-Dmonitor.log={of_spark}" in env["SPARK_DAEMON_JAVA_OPTS"].split()

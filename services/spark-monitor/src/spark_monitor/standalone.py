@@ -6,6 +6,7 @@ What is given up after a crash is cleared away first; then this process becomes 
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -57,18 +58,23 @@ def clear(folder: Path) -> None:
         shutil.rmtree(left)
 
 
+def command(role: str, env: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Return Spark's command for a role, and what it needs of the environment besides `env`."""
+    arguments, more = {"master": master, "worker": worker}[role](env["SPARK_MASTER"])
+    if secrets := env.get("SPARK_PROPERTIES_FILE"):
+        arguments = [arguments[0], "--properties-file", secrets, *arguments[1:]]
+    options = ["-XX:+UseSerialGC", log_options(env.get("LOG_LEVEL") or "info"), *shared_classes()]
+    return arguments, more | {"SPARK_DAEMON_JAVA_OPTS": " ".join(options)}
+
+
 def main() -> None:
     """Become Spark's master or worker; the settings are in the environment."""
-    role = {"master": master, "worker": worker}[sys.argv[1]]
-    if role is worker:
+    role = sys.argv[1]
+    arguments, more = command(role, os.environ)
+    if role == "worker":
         clear(WORKING)
-    arguments, env = role(os.environ["SPARK_MASTER"])
-    if secrets := os.environ.get("SPARK_PROPERTIES_FILE"):
-        arguments = [arguments[0], "--properties-file", secrets, *arguments[1:]]
-    options = ["-XX:+UseSerialGC", log_options(os.environ.get("LOG_LEVEL") or "info"), *shared_classes()]
-    daemon = {"SPARK_DAEMON_JAVA_OPTS": " ".join(options)}
     spark_class = Path(pyspark.__file__).with_name("bin") / "spark-class"
-    os.execve(spark_class, [str(spark_class), *arguments], os.environ | daemon | env)  # noqa: S606 - Spark's own script
+    os.execve(spark_class, [str(spark_class), *arguments], os.environ | more)  # noqa: S606 - Spark's own script
 
 
 if __name__ == "__main__":
