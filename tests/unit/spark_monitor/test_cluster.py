@@ -90,6 +90,7 @@ def test_a_worker_joins_the_master_and_keeps_its_state_in_a_folder_of_its_own() 
 def test_what_a_killed_worker_left_is_removed_and_the_folder_stays(tmp_path: Path) -> None:
     (tmp_path / "spark-1" / "blockmgr-1").mkdir(parents=True)
     (tmp_path / "spark-1" / "blockmgr-1" / "state").write_text("x")
+    (tmp_path / "left").write_text("x")
     clear(tmp_path)
     assert tmp_path.is_dir()
     assert not list(tmp_path.iterdir())

@@ -102,7 +102,7 @@ class Checkpoint:
             news = f"Kafka has less than was read of {', '.join(begun_anew)}: its offsets mean other readings now"
             may_repeat = "nothing"
         elif before.layout != layout:
-            news = "the rules read or combine other streams: starting anew where they last stood"
+            news = "other streams are read or combined, or in other parts: starting anew where they last stood"
         # With readings gone, Spark's Real-time Mode would wait for them for ever, and in silence.
         elif not gone:
             if folder.exists():

@@ -20,8 +20,11 @@ STATE = Path("/var/lib/spark-monitor/master")
 WORKING = Path("/var/lib/spark-worker")
 """The state that a worker's queries work on; what counts of it is in their checkpoints."""
 
-EXECUTORS = Path("/tmp/executors")  # noqa: S108 - the container's own
-"""Where a worker starts its processes, each in a folder of its own."""
+EXECUTORS = WORKING / "executors"
+"""Where a worker starts its processes, each in a folder of its own, with a copy of the jars."""
+
+CLEANUP_SECONDS, KEPT_SECONDS = 600, 3600
+"""How often what ended applications left is looked through, and how long it is kept."""
 
 COMMON = f"-Dspark.worker.timeout={LOST_AFTER_SECONDS} -Dspark.ui.killEnabled=false"
 
@@ -45,7 +48,10 @@ def worker(url: str) -> tuple[list[str], dict[str, str]]:
 
     How much it offers, and on which port it listens, Spark reads itself: SPARK_WORKER_CORES, _MEMORY and _PORT.
     """
-    options = f"{COMMON} -Dspark.worker.cleanup.enabled=true"
+    options = (
+        f"{COMMON} -Dspark.worker.cleanup.enabled=true "
+        f"-Dspark.worker.cleanup.interval={CLEANUP_SECONDS} -Dspark.worker.cleanup.appDataTtl={KEPT_SECONDS}"
+    )
     return (
         ["org.apache.spark.deploy.worker.Worker", "--work-dir", str(EXECUTORS), url],
         {"SPARK_WORKER_OPTS": options, "SPARK_LOCAL_DIRS": str(WORKING)},
@@ -55,7 +61,10 @@ def worker(url: str) -> tuple[list[str], dict[str, str]]:
 def clear(folder: Path) -> None:
     """Remove what is in a folder, but not the folder: it may be a volume."""
     for left in folder.iterdir():
-        shutil.rmtree(left)
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
 
 
 def command(role: str, env: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
