@@ -72,7 +72,7 @@ def around(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -
     """
 
     @contextmanager
-    def around(fault: str, *, rate: float = RATE, on: Stack | None = None) -> Iterator[Fault]:
+    def around(fault: str, *, rate: float = RATE, on: Stack | None = None, spread: int = 1) -> Iterator[Fault]:
         on = on or request.getfixturevalue("stack")
         name = "F" + re.sub(r"\W", "", request.node.name.removeprefix("test_"))[:20] + str(int(time.time()) % 10_000)
         # What an earlier test may have left stopped.
@@ -80,7 +80,7 @@ def around(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -
             on.compose("up", "--detach", "--no-recreate")
         on.wait_until_healthy()
         crashes = crashes_of_producers(on)
-        disturbance = Fault(Ledger(on, name))
+        disturbance = Fault(Ledger(on, name, spread))
         with disturbance.ledger.stream(rate):
             if rate:
                 disturbance.ledger.wait_for_a_new_line(time.time())

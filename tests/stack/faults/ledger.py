@@ -110,10 +110,14 @@ class MonitorLog(threading.Thread):
 
 @dataclass
 class Ledger:
-    """Numbered readings of one fault. `name` marks their warehouses; a number is a warehouse and a value of it."""
+    """Numbered readings of one fault. `name` marks their warehouses; a number is a warehouse and a value of it.
+
+    `spread` warehouses take turns, so that as many partitions are tried as their names fall into.
+    """
 
     stack: Stack
     name: str
+    spread: int = 1
     acknowledged: dict[int, int] = field(default_factory=dict)
     """Number -> offset. Below 0 where Kafka says only that it has the reading already, from a try before."""
 
@@ -223,17 +227,17 @@ class Ledger:
 
     def warehouse(self, number: int) -> str:
         """Return the warehouse of a number."""
-        return f"{self.name}-{number // STEPS}"
+        turns, turn = divmod(number, self.spread)
+        return f"{self.name}-{turns // STEPS * self.spread + turn}"
 
-    @staticmethod
-    def number(warehouse: int, value: float) -> int:
+    def number(self, warehouse: int, value: float) -> int:
         """Return the number of a warehouse's value."""
-        return warehouse * STEPS + round((value - LIMIT) / STEP) - 1
+        before, turn = divmod(warehouse, self.spread)
+        return (before * STEPS + round((value - LIMIT) / STEP) - 1) * self.spread + turn
 
-    @staticmethod
-    def value(number: int) -> float:
+    def value(self, number: int) -> float:
         """Return the temperature of a number, in °C."""
-        return round(LIMIT + STEP * (1 + number % STEPS), 2)
+        return round(LIMIT + STEP * (1 + number // self.spread % STEPS), 2)
 
     def printed(self) -> list[tuple[float, int]]:
         """Return when each line about a reading was printed (epoch seconds), and the reading's number."""
@@ -243,15 +247,21 @@ class Ledger:
         ]
 
     def wait_for_a_new_line(self, since: float, seconds: float = 150) -> float:
-        """Wait until a reading sent after `since` is printed; return how long after it that was."""
-        first: list[float] = []
+        """Wait until a reading sent after `since` is printed, one of each turn; return how long after it that was."""
+        first: dict[int, float] = {}
 
         def is_printed() -> bool:
-            first[:] = [at for at, number in self.printed() if self.sent_at[number] >= since]
-            return bool(first)
+            for at, number in self.printed():
+                if self.sent_at[number] >= since:
+                    first.setdefault(number % self.spread, at)
+            return len(first) == self.spread
 
-        eventually(is_printed, lambda: f"no line about a reading sent since the fault; {self._state()}", seconds)
-        return min(first) - since
+        eventually(
+            is_printed,
+            lambda: f"of {self.spread} only {len(first)} lines about readings sent since the fault; {self._state()}",
+            seconds,
+        )
+        return max(first.values()) - since
 
     def _state(self) -> str:
         return (

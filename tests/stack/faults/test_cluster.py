@@ -16,6 +16,9 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 RATE = 500
 """Readings a second while something is lost. Three brokers, three workers and who watches them share two cores here."""
 
+SPREAD = 48
+"""Warehouses that take turns: with so many, each of the twelve partitions has some, and each must come back."""
+
 SLOTS_NEEDED = 66
 """37 partitions of the alerts, 24 and two steps of two of the status, and one for incidents."""
 
@@ -115,7 +118,7 @@ def test_the_containers_are_held_to_the_same_table(cluster: Stack, item: str) ->
 
 
 def test_a_broker_is_lost(cluster: Stack, around: Callable[..., Any]) -> None:
-    with around("cluster: a broker killed", rate=RATE, on=cluster) as fault:
+    with around("cluster: a broker killed", rate=RATE, on=cluster, spread=SPREAD) as fault:
         cluster.compose("kill", "kafka-2")
         fault.is_over()
         cluster.compose("start", "kafka-2")
@@ -125,7 +128,7 @@ def test_a_broker_is_lost(cluster: Stack, around: Callable[..., Any]) -> None:
 
 def test_a_worker_is_lost(cluster: Stack, around: Callable[..., Any]) -> None:
     """The slots of the other two are enough, so nothing waits for its return."""
-    with around("cluster: a worker killed", rate=RATE, on=cluster) as fault:
+    with around("cluster: a worker killed", rate=RATE, on=cluster, spread=SPREAD) as fault:
         starts = container(cluster, "spark-monitor")["RestartCount"]
         (worker, *_) = cluster.containers("spark-worker")
         cluster.docker("kill", worker["Id"])
@@ -137,7 +140,7 @@ def test_a_worker_is_lost(cluster: Stack, around: Callable[..., Any]) -> None:
 
 
 def test_the_master_is_lost_and_knows_again_what_runs(cluster: Stack, around: Callable[..., Any]) -> None:
-    with around("cluster: the master killed", rate=RATE, on=cluster) as fault:
+    with around("cluster: the master killed", rate=RATE, on=cluster, spread=SPREAD) as fault:
         starts = container(cluster, "spark-monitor")["RestartCount"]
         before = applications(cluster)
         assert len(before) == 1
@@ -153,7 +156,7 @@ def test_the_master_is_lost_and_knows_again_what_runs(cluster: Stack, around: Ca
 
 def test_a_worker_that_is_added_works_from_the_next_boundary_on(cluster: Stack, around: Callable[..., Any]) -> None:
     before = {worker["Id"] for worker in cluster.containers("spark-worker")}
-    with around("cluster: a fourth worker added", rate=RATE, on=cluster) as fault:
+    with around("cluster: a fourth worker added", rate=RATE, on=cluster, spread=SPREAD) as fault:
         starts = container(cluster, "spark-monitor")["RestartCount"]
         begun = time.monotonic()
         cluster.compose("up", "--detach", "--no-recreate", "--no-deps", "--scale", "spark-worker=4", "spark-worker")
