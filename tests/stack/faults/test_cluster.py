@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 RATE = 500
 """Readings a second while something is lost. Three brokers, three workers and who watches them share two cores here."""
 
-SPREAD = 48
+SPREAD = 96
 """Warehouses that take turns: with so many, each of the twelve partitions has some, and each must come back."""
 
 SLOTS_NEEDED = 66
