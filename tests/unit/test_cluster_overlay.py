@@ -1,4 +1,4 @@
-"""compose.cluster.yaml: brokers and ZooKeeper nodes are told apart, and the default slots are enough without a worker."""
+"""compose.cluster.yaml: brokers and ZooKeeper nodes are told apart, and one worker may be lost."""
 
 import re
 
