@@ -27,7 +27,7 @@ def test_cut_off_files(around: Callable[..., Any], stack: Stack) -> None:
         eventually(
             lambda: (
                 set(in_checkpoints(stack, "ls -d */commits/[0-9]* | cut -d - -f 1 || true").split())
-                == {"alerts", "status"}
+                == {"alerts", "incidents", "status"}
             ),
             lambda: "no boundary",
             150,
