@@ -43,7 +43,7 @@ def place(config: MonitorSettings, task_slots: int) -> dict[str, str]:
         "spark.executor.extraJavaOptions": " ".join(
             [BESIDE_THE_HEAP, log_options(config.log_level, "log4j2-executor.properties"), *shared_classes()]
         ),
-        # What an executor prints otherwise stands in a file of the worker's memory.
+        # What an executor prints otherwise stands in a file beside its work.
         "spark.executor.logs.rolling.strategy": "size",
         "spark.executor.logs.rolling.maxSize": str(1024 * 1024),
         "spark.executor.logs.rolling.maxRetainedFiles": "2",
