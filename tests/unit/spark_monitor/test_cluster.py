@@ -1,5 +1,6 @@
 """What Spark is told of where its tasks run, and what its own master and worker are told."""
 
+import re
 import socket
 from pathlib import Path
 
@@ -10,18 +11,17 @@ from spark_monitor.java_options import log_options
 from spark_monitor.settings import MonitorSettings
 from spark_monitor.standalone import clear, command, master, worker
 
+DOCKERFILE = Path(__file__).parents[3] / "services" / "spark-monitor" / "Dockerfile"
+
 
 @pytest.fixture
 def config() -> MonitorSettings:
     return MonitorSettings(spark_master="spark://spark-master:7077", executor_memory="3g")
 
 
-def test_without_a_master_all_tasks_run_in_this_process_and_nobody_else_comes_in(tmp_path: Path) -> None:
-    (tmp_path / "b.jar").touch()
-    (tmp_path / "a.jar").touch()
-    assert place(MonitorSettings(spark_master=None, spark_jars_dir=tmp_path), 10) == {
+def test_without_a_master_all_tasks_run_in_this_process_and_nobody_else_comes_in() -> None:
+    assert place(MonitorSettings(spark_master=None), 10) == {
         "spark.master": "local[10]",
-        "spark.jars": f"{tmp_path}/a.jar,{tmp_path}/b.jar",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
     }
@@ -34,10 +34,10 @@ def test_with_a_master_the_executors_call_back_and_have_the_memory_that_was_aske
     assert told["spark.executor.memory"] == "3g"
 
 
-def test_the_jars_are_those_of_the_executor_s_image(tmp_path: Path) -> None:
-    (tmp_path / "a.jar").touch()
-    told = place(MonitorSettings(spark_master="spark://spark-master:7077", spark_jars_dir=tmp_path), 66)
-    assert told["spark.jars"] == f"local:{tmp_path}/a.jar"
+def test_the_jars_are_those_of_the_image_wherever_it_runs() -> None:
+    """Spark puts them on the class path of each of its Java machines, so nobody must be told of them."""
+    (said,) = re.findall(r"SPARK_JARS_DIR=(\S+) SPARK_DIST_CLASSPATH=(\S+)", DOCKERFILE.read_text("utf-8"))
+    assert said == ("/jars", "/jars/*")
 
 
 def test_a_failed_task_ends_its_query_on_a_cluster_too(config: MonitorSettings) -> None:

@@ -24,18 +24,14 @@ class ClusterError(Exception):
 
 def place(config: MonitorSettings, task_slots: int) -> dict[str, str]:
     """Return Spark's options that say where its tasks run; with `task_slots` threads if it is in this process."""
-    jars = sorted(config.spark_jars_dir.glob("*.jar"))
     if config.spark_master is None:
         return {
             "spark.master": f"local[{task_slots}]",
-            "spark.jars": ",".join(map(str, jars)),
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
         }
     return {
         "spark.master": config.spark_master,
-        # Local to wherever it runs: an executor has them from its image.
-        "spark.jars": ",".join(f"local:{jar}" for jar in jars),
         # The workers call back.
         "spark.driver.host": socket.gethostname(),
         "spark.driver.bindAddress": "0.0.0.0",  # noqa: S104 - the container's own network

@@ -70,7 +70,8 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
     """Start Spark; inside this process, if it runs there, with `task_slots` threads. Raises ClusterError."""
     # What Spark runs of ours beside itself has the same packages as this process.
     os.environ["PYSPARK_PYTHON"] = sys.executable
-    # Not `spark.jars`: those are known too late for the file system, and are copied at each start.
+    # Not `spark.jars`: those are known too late for the file system, and are copied at each start. An executor of a
+    # cluster has them from its image, which says the same.
     os.environ["SPARK_DIST_CLASSPATH"] = f"{config.spark_jars_dir}/*"
     # As a file, not as options: those stand in the list of processes.
     if config.spark_properties_file is not None:

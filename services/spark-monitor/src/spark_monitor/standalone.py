@@ -21,7 +21,7 @@ WORKING = Path("/var/lib/spark-worker")
 """The state that a worker's queries work on; what counts of it is in their checkpoints."""
 
 EXECUTORS = WORKING / "executors"
-"""Where a worker starts its processes, each in a folder of its own, with a copy of the jars."""
+"""Where a worker starts its processes, each in a folder of its own."""
 
 CLEANUP_SECONDS, KEPT_SECONDS = 600, 3600
 """How often what ended applications left is looked through, and how long it is kept."""
