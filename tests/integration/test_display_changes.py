@@ -12,7 +12,6 @@ from local_stack.kafka import Kafka
 
 
 @pytest.mark.long
-@pytest.mark.long
 def test_changes_shows_a_warehouse_only_when_its_state_changes(
     broker: Kafka, spark_jars: Path, client: Client, tmp_path: Path
 ) -> None:

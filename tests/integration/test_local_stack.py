@@ -76,6 +76,7 @@ def test_broker_keeps_its_port_and_data_over_a_restart(stoppable_kafka: Kafka, s
     assert read(stoppable_kafka.bootstrap) == b"before"
 
 
+@pytest.mark.long
 def test_starts_after_a_crash(site: Site) -> None:
     """ZooKeeper still knows the killed broker; Kafka would refuse to start beside that registration."""
     with local_kafka(site) as crashing:

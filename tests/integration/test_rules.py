@@ -149,6 +149,7 @@ def test_a_third_quantity_by_data_alone(
     assert len(before) == len(set(before)), "statuses of before were printed again"
 
 
+@pytest.mark.long
 def test_a_topic_may_go_and_come_back(monitor: MonitorProcess, client: Client, broker: Kafka, rules_file: Path) -> None:
     """The checkpoint has the topic's partition, for which the query without it has no task slot."""
     with_machines = rules_file.read_text("utf-8")
