@@ -33,13 +33,10 @@ def running(name: str, files: str) -> Iterator[Stack]:
     """Run the stack of some compose files; its sensors stand still, so that only what is sent is judged."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         stack = Stack.new(name, Path(folder), COMPOSE_FILE=files, WORKER_SLOTS=ONE_IS_ENOUGH, CHECKPOINT_MINUTES="60")
-        try:
-            stack.up()
+        with stack.running():
             stack.wait_until_healthy()
             stack.compose("stop", "producer-suhu", "producer-kelembaban")
             yield stack
-        finally:
-            stack.down()
 
 
 def results(stack: Stack, topic: str, series: Series, since: float) -> list[tuple[float, float]]:

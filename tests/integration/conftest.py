@@ -1,12 +1,11 @@
 """A real broker for the tests, on free ports and with data of its own."""
 
-import contextlib
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.integration.monitor_process import ROOT, Client, create_topics
+from tests.ports import free_ports
 
 from local_stack import jars
 from local_stack.kafka import Kafka, kafka_running, local_kafka
@@ -16,13 +15,8 @@ from local_stack.processes import running
 
 def new_site(state: Path) -> Site:
     """Make a stack's site on free ports; the jars are the repository's."""
-    with contextlib.ExitStack() as probes:
-        ports = []
-        for _ in range(2):
-            probe = probes.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            ports.append(probe.getsockname()[1])
-    return Site(state=state, kafka_port=ports[0], zookeeper_port=ports[1])
+    kafka, zookeeper = free_ports(2)
+    return Site(state=state, kafka_port=kafka, zookeeper_port=zookeeper)
 
 
 @pytest.fixture(scope="session")

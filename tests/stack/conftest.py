@@ -38,9 +38,5 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Run the stack that all tests share."""
-    stack = Stack.new("warehouse-test", tmp_path_factory.mktemp("rules"))
-    try:
-        stack.up()
+    with Stack.new("warehouse-test", tmp_path_factory.mktemp("rules")).running() as stack:
         yield stack
-    finally:
-        stack.down()

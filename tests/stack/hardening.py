@@ -5,7 +5,7 @@ two of its section on images that inspection shows too, and what the benchmark l
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
@@ -151,3 +151,12 @@ HOLDS: dict[str, Callable[[Container], bool]] = {
 def not_held_by(item: str, containers: Iterable[Container]) -> set[str]:
     """Return the services with a container that does not hold an item."""
     return {service_of(container) for container in containers if not HOLDS[item](container)}
+
+
+def assert_as_the_table_says(item: str, containers: Sequence[Container]) -> None:
+    """Compare the services that do not hold an item with those that the table names."""
+    services = {service_of(container) for container in containers}
+    (row,) = [row for row in rows(TABLE.read_text("utf-8"), services) if row.item == item]
+    assert row.exceptions is not None, row.asks
+    found, said = not_held_by(item, containers), row.exceptions & services
+    assert found == said, f"{row.asks}: not held by {sorted(found)}, the table says {sorted(said)}"

@@ -4,16 +4,17 @@ import contextlib
 import datetime as dt
 import json
 import os
+import re
 import shutil
-import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
 from confluent_kafka import Consumer, Message, TopicPartition
 from tests import eventually as polling
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,15 +24,6 @@ BACK = {"stop": "start", "pause": "unpause"}
 def eventually(condition: Callable[[], Any], what: Callable[[], str], seconds: float = 60) -> None:
     """Poll as all tests do, but not as often: each look is a call of Docker."""
     polling.eventually(condition, what, seconds, look_every=0.5)
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of this machine that nobody uses, all different."""
-    with contextlib.ExitStack() as probes:
-        sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
-        for probe in sockets:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in sockets]
 
 
 class Stack:
@@ -67,13 +59,14 @@ class Stack:
         stack.other_brokers = (f"localhost:{second}", f"localhost:{third}")
         return stack
 
-    def up(self) -> None:
-        """Start all of it from nothing, as a user does."""
-        self.compose("up", "--detach", "--build", "--quiet-pull")
-
-    def down(self) -> None:
-        """Leave nothing behind."""
-        self.compose("--profile", "*", "down", "--volumes", "--timeout", "40", check=False)
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Self]:
+        """Start all of it from nothing, as a user does; leave nothing behind."""
+        try:
+            self.compose("up", "--detach", "--build", "--quiet-pull")
+            yield self
+        finally:
+            self.compose("--profile", "*", "down", "--volumes", "--timeout", "40", check=False)
 
     def compose(self, *arguments: str, check: bool = True) -> str:
         """Run `docker compose`; return its output. Fails with what it said."""
@@ -113,6 +106,11 @@ class Stack:
     def log(self, service: str) -> list[str]:
         """Return a service's log, stdout and stderr, without prefixes."""
         return self.compose("logs", "--no-log-prefix", service).splitlines()
+
+    def statuses(self, warehouse: str) -> list[str]:
+        """Return the printed statuses of a warehouse, each as its three lines."""
+        log = "\n".join(self.log("spark-monitor"))
+        return re.findall(rf"\[Status Gabungan\] Gudang {re.escape(warehouse)}:\n(.*?)\n-{{30}}\n", log, re.DOTALL)
 
     @staticmethod
     def seconds(stamp: str) -> float:

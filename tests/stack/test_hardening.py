@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from tests.stack.hardening import HOLDS, TABLE, Container, not_held_by, rows, service_of
+from tests.stack.hardening import HOLDS, Container, assert_as_the_table_says
 from tests.stack.project import Stack
 
 
@@ -16,10 +16,7 @@ def containers(stack: Stack) -> Sequence[Container]:
 
 @pytest.mark.parametrize("item", HOLDS)
 def test_the_table_says_who_holds_an_item_and_who_does_not(item: str, containers: Sequence[Container]) -> None:
-    services = {service_of(container) for container in containers}
-    (row,) = [row for row in rows(TABLE.read_text("utf-8"), services) if row.item == item]
-    assert row.exceptions is not None, row.asks
-    assert not_held_by(item, containers) == row.exceptions & services, row.asks
+    assert_as_the_table_says(item, containers)
 
 
 def test_no_container_runs_a_second_door(stack: Stack, containers: Sequence[Container]) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
-from tests.stack.hardening import HOLDS, TABLE, not_held_by, rows, service_of
+from tests.stack.hardening import HOLDS, assert_as_the_table_says, service_of
 from tests.stack.project import Stack, eventually
 
 SUHU, KELEMBABAN, ALERTS = "sensor-suhu-gudang", "sensor-kelembaban-gudang", "monitor-peringatan"
@@ -72,21 +73,22 @@ class SecureStack(Stack):
         return found
 
 
-@pytest.fixture(scope="module")
-def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureStack]:
-    folder = tmp_path_factory.mktemp("secure")
+@contextmanager
+def secured(name: str, folder: Path, files: str) -> Iterator[SecureStack]:
+    """Run the stack of some compose files with secrets of its own, until all of it is healthy."""
     secrets = folder / "secrets"
-    stack = SecureStack.new(
-        "warehouse-secure", folder, COMPOSE_FILE="compose.yaml:compose.secure.yaml", SECRETS_DIR=str(secrets)
-    )
+    stack = SecureStack.new(name, folder, COMPOSE_FILE=files, SECRETS_DIR=str(secrets))
     stack.secrets = secrets
     stack.make("secrets")
-    try:
-        stack.up()
+    with stack.running():
         stack.wait_until_healthy()
         yield stack
-    finally:
-        stack.down()
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureStack]:
+    with secured("warehouse-secure", tmp_path_factory.mktemp("secure"), "compose.yaml:compose.secure.yaml") as stack:
+        yield stack
 
 
 def why_refused(config: dict[str, Any]) -> str:
@@ -113,22 +115,13 @@ def test_the_lines_come_as_ever(secure: SecureStack) -> None:
     eventually(lambda: any(map(ALERT.fullmatch, secure.log("spark-monitor"))), lambda: "no alert line", 90)
     assert write(secure.client("producer-suhu"), SUHU, {"gudang_id": "X1", "suhu": 85.25}) is None
     assert write(secure.client("producer-kelembaban"), KELEMBABAN, {"gudang_id": "X1", "kelembaban": 75.5}) is None
-
-    def blocks() -> list[str]:
-        log = "\n".join(secure.log("spark-monitor"))
-        return re.findall(r"\[Status Gabungan\] Gudang X1:\n(.*?)\n-{30}\n", log, re.DOTALL)
-
     expected = "- Suhu: 85.25°C\n- Kelembaban: 75.50%\n- Status: Bahaya tinggi! Barang berisiko rusak"
-    eventually(lambda: expected in blocks(), lambda: str(blocks()), 30)
+    eventually(lambda: expected in secure.statuses("X1"), lambda: str(secure.statuses("X1")), 30)
 
 
 @pytest.mark.parametrize("item", HOLDS)
 def test_the_containers_are_held_to_the_same_table(secure: SecureStack, item: str) -> None:
-    containers = secure.containers()
-    services = {service_of(container) for container in containers}
-    (row,) = [row for row in rows(TABLE.read_text("utf-8"), services) if row.item == item]
-    assert row.exceptions is not None, row.asks
-    assert not_held_by(item, containers) == row.exceptions & services, row.asks
+    assert_as_the_table_says(item, secure.containers())
 
 
 def test_who_does_not_know_the_authority_does_not_trust_the_broker(secure: SecureStack) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.stack.project import eventually
-from tests.stack.test_secure import ALERT, SUHU, SecureStack, where_secrets_are_shown, why_refused, write
+from tests.stack.test_secure import ALERT, SUHU, SecureStack, secured, where_secrets_are_shown, why_refused, write
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -18,17 +18,8 @@ print("in")
 
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureStack]:
-    folder = tmp_path_factory.mktemp("secure")
-    secrets = folder / "secrets"
-    stack = SecureStack.new("warehouse-secure-cluster", folder, COMPOSE_FILE=FILES, SECRETS_DIR=str(secrets))
-    stack.secrets = secrets
-    stack.make("secrets")
-    try:
-        stack.up()
-        stack.wait_until_healthy()
+    with secured("warehouse-secure-cluster", tmp_path_factory.mktemp("secure"), FILES) as stack:
         yield stack
-    finally:
-        stack.down()
 
 
 def test_the_lines_come_as_ever(secure: SecureStack) -> None:

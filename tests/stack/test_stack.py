@@ -70,13 +70,8 @@ def test_any_client_on_this_machine_is_answered_word_for_word(stack: Stack) -> N
         lambda: str(printed(stack, "X1")),
         20,
     )
-
-    def blocks() -> list[str]:
-        log = "\n".join(stack.log("spark-monitor"))
-        return re.findall(r"\[Status Gabungan\] Gudang X1:\n(.*?)\n-{30}\n", log, re.DOTALL)
-
     expected = "- Suhu: 85.25°C\n- Kelembaban: 75.50%\n- Status: Bahaya tinggi! Barang berisiko rusak"
-    eventually(lambda: expected in blocks(), lambda: str(blocks()), 20)
+    eventually(lambda: expected in stack.statuses("X1"), lambda: str(stack.statuses("X1")), 20)
 
 
 def test_scaling_the_producers_restarts_nothing_and_brings_more_sensors(stack: Stack) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource
-from tests.stack.hardening import HOLDS, TABLE, not_held_by, rows, service_of
+from tests.stack.hardening import HOLDS, assert_as_the_table_says
 from tests.stack.project import Stack, eventually
 from tests.stack.test_stack import printed, send
 
@@ -24,7 +24,6 @@ SLOTS_NEEDED = 66
 
 SENSORS = ("sensor-suhu-gudang", "sensor-kelembaban-gudang")
 
-
 DANGER = "- Status: Bahaya tinggi! Barang berisiko rusak\n------------------------------\n"
 ASK = "import urllib.request as web; print(web.urlopen('http://spark-master:8080/json/').read().decode())"
 
@@ -33,12 +32,9 @@ ASK = "import urllib.request as web; print(web.urlopen('http://spark-master:8080
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     files = "compose.yaml:compose.cluster.yaml:tests/stack/faults/observed.yaml"
     stack = Stack.new("warehouse-cluster", tmp_path_factory.mktemp("rules"), COMPOSE_FILE=files, CHECKPOINT_MINUTES="1")
-    try:
-        stack.up()
+    with stack.running():
         stack.wait_until_healthy()
         yield stack
-    finally:
-        stack.down()
 
 
 def assert_pair_gives_its_lines(stack: Stack, warehouse: str) -> None:
@@ -110,11 +106,7 @@ def test_incidents_are_found_by_a_python_in_a_worker(cluster: Stack) -> None:
 
 @pytest.mark.parametrize("item", HOLDS)
 def test_the_containers_are_held_to_the_same_table(cluster: Stack, item: str) -> None:
-    containers = cluster.containers()
-    services = {service_of(container) for container in containers}
-    (row,) = [row for row in rows(TABLE.read_text("utf-8"), services) if row.item == item]
-    assert row.exceptions is not None, row.asks
-    assert not_held_by(item, containers) == row.exceptions & services, row.asks
+    assert_as_the_table_says(item, cluster.containers())
 
 
 def test_a_broker_is_lost(cluster: Stack, around: Callable[..., Any]) -> None:

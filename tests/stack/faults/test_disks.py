@@ -17,11 +17,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         tmp_path_factory.mktemp("small"),
         COMPOSE_FILE="compose.yaml:tests/stack/faults/small-disks.yaml:tests/stack/faults/observed.yaml",
     )
-    try:
-        stack.up()
+    with stack.running():
         yield stack
-    finally:
-        stack.down()
 
 
 def on_disks(stack: Stack, script: str) -> None:

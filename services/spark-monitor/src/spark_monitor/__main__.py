@@ -107,7 +107,7 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         spark = queries.open_session(config, task_slots)
         cluster.wait_for_slots(spark, task_slots, stop)
     except cluster.ClusterError as error:
-        events.error("giving up", cause=f"SPARK_MASTER={config.spark_master!r}: {error}")
+        events.error("giving up", cause=str(error), master=config.spark_master)
         return 1
     starters = queries.starters(
         spark, config, rules, checkpoints, topics,

@@ -13,7 +13,7 @@ from spark_monitor.display import MAX_ENTITIES, Display
 from spark_monitor.figures import Figures
 from spark_monitor.pulse import Pulse
 from spark_monitor.quality import Quality
-from spark_monitor.queries import INCIDENTS_QUERY, WRITTEN_BY
+from spark_monitor.queries import WRITTEN_BY
 from spark_monitor.reporter import Reporter
 from spark_monitor.supervisor import SupervisedQuery, cause_of
 from spark_monitor.topics import Topics
@@ -24,7 +24,7 @@ TOPICS_SECONDS = 10
 FIGURES_SECONDS = 60
 REPORTER_MAY_LAG_SECONDS = 15
 BATCH_MAY_TAKE_SECONDS = 120
-"""One of the incidents' query, which otherwise has one every two seconds: after a stop it reads all that came since."""
+"""One of the incidents' query, which otherwise has one every few seconds: after a stop it reads all that came since."""
 
 JAVA_HAS_ENDED = (Py4JError, ConnectionError)
 """What a call to Spark raises then, depending on how far it had come. (`Py4JJavaError` is Java's own answer.)"""
@@ -88,7 +88,7 @@ class Watch:
             batch = query.completed_batch()
             if batch is not None and batch != self._batches.get(query.query_name):
                 self._batches[query.query_name] = batch
-                if query.query_name == INCIDENTS_QUERY:
+                if query in self.in_batches:
                     self._incidents_at = time.monotonic()
                 self.reporter.boundary(WRITTEN_BY[query.query_name])
 
