@@ -49,6 +49,7 @@ class MonitorProcess:
             **env,
         }
         self._is_heard = True
+        self._deaf = threading.Event()
         self._listens = threading.Event()
         self._listens.set()
         self._env.pop("DISPLAY", None)
@@ -59,6 +60,7 @@ class MonitorProcess:
         """Start and wait for the first heartbeat: queries alive, reporter caught up."""
         self.heartbeat.unlink(missing_ok=True)
         self._is_heard = True
+        self._deaf.clear()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "spark_monitor"],
             env=self._env,
@@ -154,18 +156,24 @@ class MonitorProcess:
                 continue
         raise AssertionError("no Java machine")
 
-    def close_stdout(self) -> None:
-        """Stop listening to the process; what it prints then is an error to it. Needs one more line to take effect."""
+    def close_stdout(self, last_words: Callable[[], None]) -> None:
+        """Stop listening to the process: what it prints on return is an error to it.
+
+        `last_words` must make it print one more line, which ends the reading of its pipe and is thrown away.
+        """
         self._is_heard = False
+        last_words()
+        eventually(self._deaf.is_set, lambda: "the process printed no last line")
 
     def _read_lines(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
         with process.stdout:
             for line in process.stdout:
                 if not self._is_heard:
-                    return
+                    break
                 self._listens.wait()
                 self.lines.append(line.rstrip("\n"))
+        self._deaf.set()
 
     def _read_events(self, process: subprocess.Popen[str]) -> None:
         assert process.stderr is not None

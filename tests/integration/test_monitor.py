@@ -288,14 +288,13 @@ def test_topics_made_anew_are_read_from_their_beginning(monitor: MonitorProcess,
 
 def test_without_a_reporter_it_ends_and_the_next_start_prints_the_rest(monitor: MonitorProcess, client: Client) -> None:
     """Nobody reads its stdout any more: the reporter dies of that, and with it the process."""
-    monitor.close_stdout()
-    client.reading("suhu", "LAST-HEARD", 85)
+    monitor.close_stdout(lambda: client.reading("suhu", "LAST-HEARD", 85))
     client.reading("suhu", "UNHEARD", 85)
     client.flush()
     assert monitor.process.wait(60) != 0
     assert any("the reporter ended: BrokenPipeError" in str(event) for event in monitor.events)
     monitor.start()
-    monitor.wait_for("UNHEARD", ["Suhu 85.00°C -"])
+    monitor.wait_for("UNHEARD", ["Suhu 85.00°C -", "kelembaban belum ada"])
 
 
 def test_a_wrong_setting_ends_the_start_with_one_line() -> None:
