@@ -19,8 +19,8 @@ from local_stack.layout import ROOT
 
 OUT = ROOT / "bench" / "out"
 PLANS = {
-    "full": Plan(rounds=3, rates=(6, 300, 3000), warm_up=20, measured=30, idle=30, backlog=1_000_000),
-    "quick": Plan(rounds=1, rates=(300,), warm_up=8, measured=12, idle=5, backlog=30_000),
+    "full": Plan(rounds=3, rates=(6, 300, 3000), warm_up=30, measured=20, idle=30, backlog=1_000_000),
+    "quick": Plan(rounds=1, rates=(300,), warm_up=10, measured=12, idle=5, backlog=30_000),
     "smoke": Plan(rounds=1, rates=(20,), warm_up=2, measured=3, idle=1, backlog=500),
 }
 RATE = 300

@@ -21,8 +21,11 @@ from local_stack.layout import ROOT
 
 OUT = ROOT / "bench" / "out"
 (OURS,) = (each for each in CONTENDERS if each.name == "ours")
+WARM_UP_RATE = 3_000
 WARM_UP_SECONDS = 20
-MEASURED_SECONDS = 20
+"""The same for all points, or Java would have compiled more of it at one than at another."""
+
+MEASURED_SECONDS = 15
 RESULTS_SECONDS = 600
 """How long the results may take when the readings come faster than they are judged."""
 
@@ -89,14 +92,15 @@ def measure(point: Point, bootstrap: str, folder: Path, spark_jars: Path) -> dic
     with Running(OURS, bootstrap, spark_jars, folder / "state", "latest") as monitor:
         started(monitor, reader, bootstrap, begun)
         reader.end()
+        warm_up = Series("g", WARM_UP_RATE, point.warehouses)
         series = Series("g", point.rate, point.warehouses)
         # Each warehouse is known before it is measured.
         known = 2 * point.warehouses
-        with sending(bootstrap, series, known, "--backlog") as sender:
+        with sending(bootstrap, warm_up, known, "--backlog") as sender:
             sender.wait()
         counter = Consumer({"bootstrap.servers": bootstrap, **CLIENT})
         _wait_until_level(counter)
-        with sending(bootstrap, series, point.rate * WARM_UP_SECONDS) as sender:
+        with sending(bootstrap, warm_up, WARM_UP_RATE * WARM_UP_SECONDS) as sender:
             sender.wait()
         _wait_until_level(counter)
         before, count = ends(counter), point.rate * MEASURED_SECONDS

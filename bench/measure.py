@@ -1,8 +1,10 @@
 """One run of one contender: start, latency at each rate, cost at rest, and in a run of its own the backlog."""
 
 import statistics
+import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,11 +22,16 @@ RESULT_SECONDS = 60
 QUIET_SECONDS = 3
 POLL_SECONDS = 0.05
 PROBE_RATE = 4
+SETTLE_SECONDS = 3
+"""At the beginning of each rate, not measured: connections and caches are those of another rate."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how much. Times in seconds, rates in readings a second."""
+    """How long and how much. Times in seconds, rates in readings a second.
+
+    The warm-up is once, at the highest rate: what is measured is a program that has run for a while.
+    """
 
     rounds: int
     rates: Sequence[int]
@@ -64,6 +71,8 @@ def run(contender: Contender, bootstrap: str, jars: Path, folder: Path, plan: Pl
     try:
         with Running(contender, bootstrap, jars, folder / "state", "latest") as running:
             measured.start = started(running, reader, bootstrap, begun)
+            with _sending_checked(reader, bootstrap, max(plan.rates), plan.warm_up) as sender:
+                sender.wait()
             for rate in plan.rates:
                 _at_rate(running, reader, bootstrap, rate, plan=plan, measured=measured)
             if is_first:
@@ -97,16 +106,25 @@ def started(running: Running, reader: Reader, bootstrap: str, begun: float) -> f
 
 
 def _at_rate(running: Running, reader: Reader, bootstrap: str, rate: int, *, plan: Plan, measured: Run) -> None:
-    """Send readings at a rate, check the results, and note how long they took."""
-    series = Series(f"r{rate}x{time.monotonic_ns()}", rate)
-    count = int((plan.warm_up + plan.measured) * rate)
-    reader.follow(series.name)
-    with sending(bootstrap, series, count) as sender:
-        time.sleep(plan.warm_up)  # what is measured comes after it
+    """Send readings at a rate, and note how long their results took and what they cost."""
+    with _sending_checked(reader, bootstrap, rate, SETTLE_SECONDS + plan.measured) as sender:
+        time.sleep(SETTLE_SECONDS)  # what is measured comes after it
         reader.clear_times()
         used, since = running.cpu_seconds(), time.monotonic()
         sender.wait()
         measured.cores[rate] = (running.cpu_seconds() - used) / (time.monotonic() - since)
+    found = reader.results()
+    measured.alerts[rate], measured.statuses[rate] = list(found.alert_seconds), list(found.status_seconds)
+
+
+@contextmanager
+def _sending_checked(reader: Reader, bootstrap: str, rate: int, seconds: float) -> Iterator[subprocess.Popen[bytes]]:
+    """Send readings at a rate, and in the end wait for their results. Raises NotEqual if they are others."""
+    series = Series(f"r{rate}x{time.monotonic_ns()}", rate)
+    count = int(seconds * rate)
+    reader.follow(series.name)
+    with sending(bootstrap, series, count) as sender:
+        yield sender
     alerts, statuses = series.alerts(count), series.statuses(count)
     found = reader.results()
     _wait(lambda: found.alerts >= alerts and found.statuses >= statuses)
@@ -115,7 +133,6 @@ def _at_rate(running: Running, reader: Reader, bootstrap: str, rate: int, *, pla
             f"{rate}/s: alerts {len(found.alerts)} of {len(alerts)}, {len(found.alerts - alerts)} wrong; "
             f"statuses {len(found.statuses)} of {len(statuses)}, {len(found.statuses - statuses)} wrong"
         )
-    measured.alerts[rate], measured.statuses[rate] = list(found.alert_seconds), list(found.status_seconds)
 
 
 def _drain(contender: Contender, bootstrap: str, jars: Path, folder: Path, count: int) -> float:

@@ -6,20 +6,20 @@ import time
 from confluent_kafka import Consumer, TopicPartition
 
 from bench.broker import renew_topics
-from bench.measure import RESULT_SECONDS, NotEqual, Plan
+from bench.measure import RESULT_SECONDS, SETTLE_SECONDS, NotEqual, Plan
 from bench.readings import TOPICS, Series
 from bench.results import CLIENT
 from bench.send import sending
 
 
 def round_trip(bootstrap: str, rate: int, plan: Plan) -> list[float]:
-    """Return the latencies at a rate, in seconds, after the plan's warm-up. Raises NotEqual if a reading is missing."""
+    """Return the latencies at a rate, in seconds. Raises NotEqual if a reading is missing."""
     renew_topics(bootstrap)
-    warm_up, count = int(plan.warm_up * rate), int((plan.warm_up + plan.measured) * rate)
+    count = int((SETTLE_SECONDS + plan.measured) * rate)
     consumer = Consumer({"bootstrap.servers": bootstrap, **CLIENT})
     consumer.assign([TopicPartition(topic, 0, 0) for topic in TOPICS.values()])
     seconds: list[float] = []
-    deadline = time.monotonic() + plan.warm_up + plan.measured + RESULT_SECONDS
+    deadline = time.monotonic() + SETTLE_SECONDS + plan.measured + RESULT_SECONDS
     try:
         with sending(bootstrap, Series("trip", rate), count):
             while len(seconds) < count:
@@ -30,4 +30,4 @@ def round_trip(bootstrap: str, rate: int, plan: Plan) -> list[float]:
                     seconds.append(time.time() - json.loads(message.value() or b"")["timestamp"])
     finally:
         consumer.close()
-    return seconds[warm_up:]
+    return seconds[SETTLE_SECONDS * rate :]
