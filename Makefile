@@ -83,7 +83,7 @@ test-spark: $(VENV)/ready ## The DataFrame functions on small frames, a minute
 
 .PHONY: test-integration
 test-integration: $(VENV)/ready ## Real Kafka and Spark as processes, minutes
-	pytest tests/integration -m "not long"
+	pytest tests/integration -m "not long" --durations 15
 
 .PHONY: test-stack
 test-stack: $(VENV)/ready ## The containers, from outside, minutes; needs Docker
