@@ -100,10 +100,12 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
         # with these 2,000 are no effort.
         "spark.sql.streaming.stateStore.rocksdb.blockSizeKB": "64",
         "spark.sql.streaming.stateStore.rocksdb.highPriorityPoolRatio": "0.4",
-        # How many boundaries back a query could be set, which nobody does: a start needs the last two. Each keeps its
-        # files, and those since the last whole copy of the state: by the default, a hundred, the disk would fill for
-        # eight hours.
+        # How many boundaries back a query could be set, which nobody does: a start needs the last two. By the default,
+        # a hundred, the disk would fill for eight hours.
         "spark.sql.streaming.minBatchesToRetain": "3",
+        # Of the state all boundaries since the third last whole copy are kept. With a copy at every tenth, the default,
+        # those are thirty, and the disk would fill for two hours and a half.
+        "spark.sql.streaming.stateStore.minDeltasForSnapshot": "3",
         # By default Hadoop starts a process for each right and each link of a file: forty for a small batch.
         "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
         "spark.sql.streaming.checkpointFileManagerClass": (
