@@ -193,6 +193,22 @@ def test_a_silence_is_found_by_the_clock_and_ends_with_a_reading(running: Runnin
     assert not [record for record in running.records if record["rule"] == "suhu_tinggi" and record["state"] == "closed"]
 
 
+def test_a_batch_that_is_over_leaves_no_job_in_spark(running: Running, spark: SparkSession) -> None:
+    """A job that stays keeps its whole plan: with a batch each two seconds the memory is full in half an hour."""
+    scheduler = spark.sparkContext._jsc.sc().dagScheduler()  # noqa: SLF001 - there is no other way
+
+    def jobs() -> int:
+        return sum(of.size() for of in scheduler.activeQueryToJobs().values())
+
+    before = jobs()
+    running.start(publisher(cast(Any, SimpleNamespace(publish=list)), list))
+    for batch in range(3):
+        running.source.add(steady(f"G{batch}", time.time() - 40, 40, 85.0))
+    eventually(lambda: running.has_read(4), lambda: "not all batches are through")
+    running.stop()
+    eventually(lambda: jobs() <= before, lambda: f"{jobs() - before} jobs stay")
+
+
 def test_a_batch_that_fails_says_why_in_a_line(running: Running, spark: SparkSession) -> None:
     """With Java's whole stack in Python's error, Spark would end the query without one."""
 

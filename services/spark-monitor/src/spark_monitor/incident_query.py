@@ -84,7 +84,9 @@ def publisher(topic: IncidentTopic, pass_on: PassOn) -> Callable[[DataFrame, int
 
     def publish(batch: DataFrame, _number: int) -> None:
         try:
-            rows = batch.toLocalIterator()
+            # Not `batch.toLocalIterator`: its job runs when that query is over, for Spark, which then keeps the job and
+            # its plan for ever. With a batch each two seconds the memory would be full in half an hour.
+            rows = batch.rdd.toLocalIterator()
             while some := [from_json(row.record) for row in islice(rows, RECORDS_AT_ONCE)]:
                 topic.publish(pass_on(sorted(some, key=lambda record: record["event_time"])))
         except Exception as error:  # noqa: BLE001 - it is raised again
