@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+from tests.stack.hardening import HOLDS, assert_as_the_table_says
 from tests.stack.project import eventually
 from tests.stack.test_secure import ALERT, SUHU, SecureStack, secured, where_secrets_are_shown, why_refused, write
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 FILES = "compose.yaml:compose.secure.yaml:compose.cluster.yaml:compose.cluster-secure.yaml"
 WORK_FOR_THE_MASTER = """
@@ -29,6 +30,11 @@ def test_the_lines_come_as_ever(secure: SecureStack) -> None:
         lambda: [line for line in secure.log("spark-monitor") if "Gudang X1: Suhu 85.25°C" in line],
         lambda: "no line of X1",
     )
+
+
+@pytest.mark.parametrize("item", HOLDS)
+def test_the_containers_are_held_to_the_same_table(secure: SecureStack, item: str) -> None:
+    assert_as_the_table_says(item, secure.containers())
 
 
 def test_no_broker_takes_a_client_without_the_right_password(secure: SecureStack) -> None:

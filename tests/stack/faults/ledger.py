@@ -239,19 +239,26 @@ class Ledger:
         """Return the temperature of a number, in °C."""
         return round(LIMIT + STEP * (1 + number // self.spread % STEPS), 2)
 
-    def printed(self) -> list[tuple[float, int]]:
-        """Return when each line about a reading was printed (epoch seconds), and the reading's number."""
+    def printed(self, after: int = 0) -> list[tuple[float, int]]:
+        """Return when each line about a reading was printed (epoch seconds), and the reading's number.
+
+        Without the first `after` lines: who looks often need not look at hundreds of thousands each time.
+        """
         return [
             (Stack.seconds(stamp), self.number(int(warehouse), float(value)))
-            for stamp, warehouse, value in list(self._log.found)
+            for stamp, warehouse, value in self._log.found[after:]
         ]
 
     def wait_for_a_new_line(self, since: float, seconds: float = 150) -> float:
         """Wait until a reading sent after `since` is printed, one of each turn; return how long after it that was."""
         first: dict[int, float] = {}
+        looked_at = 0
 
         def is_printed() -> bool:
-            for at, number in self.printed():
+            nonlocal looked_at
+            lines = self.printed(looked_at)
+            looked_at += len(lines)
+            for at, number in lines:
                 if self.sent_at[number] >= since:
                     first.setdefault(number % self.spread, at)
             return len(first) == self.spread
@@ -281,8 +288,7 @@ class Ledger:
         lines: Counter[int] = Counter()
 
         def all_are_printed() -> bool:
-            lines.clear()
-            lines.update(number for _, number in self.printed())
+            lines.update(number for _, number in self.printed(lines.total()))
             return processed <= lines.keys()
 
         # What never comes is in the row.
