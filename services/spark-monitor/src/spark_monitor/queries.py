@@ -109,8 +109,8 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
         # a hundred, the disk would fill for eight hours.
         "spark.sql.streaming.minBatchesToRetain": "3",
         # Of the state all boundaries since the third last whole copy are kept. With a copy at every tenth, the default,
-        # those are thirty, and the disk would fill for two hours and a half.
-        "spark.sql.streaming.stateStore.minDeltasForSnapshot": "3",
+        # those are thirty, and the disk would fill for two hours and a half. A copy is only what is new since the last.
+        "spark.sql.streaming.stateStore.minDeltasForSnapshot": "1",
         # By default Hadoop starts a process for each right and each link of a file: forty for a small batch.
         "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
         "spark.sql.streaming.checkpointFileManagerClass": (
