@@ -6,8 +6,6 @@ Latency, and how fast a backlog is worked off with one, two and three workers. P
 import argparse
 import json
 import tempfile
-import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -42,16 +40,6 @@ def running(name: str, files: str) -> Iterator[Stack]:
             yield stack
 
 
-def results(stack: Stack, topic: str, series: Series, since: float) -> list[tuple[float, float]]:
-    """Return when each result of a series stood in Kafka, and the time of its reading, in epoch seconds."""
-    found = []
-    for message in stack.written(topic, since):
-        result = json.loads(message.value() or b"")
-        if result["entity_id"].startswith(f"{series.name}-"):
-            found.append((message.timestamp()[1] / 1000, float(result["event_time"])))
-    return found
-
-
 def ends(stack: Stack) -> list[TopicPartition]:
     """Return where the partitions of alerts and statuses end."""
     with closing(Consumer({"bootstrap.servers": stack.bootstrap, "group.id": "bench"})) as consumer:
@@ -63,9 +51,15 @@ def ends(stack: Stack) -> list[TopicPartition]:
         ]
 
 
-def wait_for(stack: Stack, series: Series, count: int, before: list[TopicPartition]) -> None:
-    """Wait until the first `count` readings of a series have all their results, behind where the topics ended."""
-    missing = Counter({ALERTS: len(series.raising(count)), STATUSES: count})
+def results(
+    stack: Stack, series: Series, count: int, before: list[TopicPartition]
+) -> dict[str, list[tuple[float, float]]]:
+    """Wait until the first `count` readings of a series have all their results, behind where the topics ended.
+
+    Return for each topic when each result stood in Kafka, and the time of its reading, in epoch seconds.
+    """
+    expected = {ALERTS: len(series.raising(count)), STATUSES: count}
+    found: dict[str, list[tuple[float, float]]] = {topic: [] for topic in expected}
     config = {"bootstrap.servers": stack.bootstrap, "group.id": "bench", "enable.auto.commit": False}
     with closing(Consumer(config)) as consumer:
         consumer.assign(before)
@@ -74,10 +68,12 @@ def wait_for(stack: Stack, series: Series, count: int, before: list[TopicPartiti
             # By the series' keys: a monitor that starts writes again what others gave since its last boundary.
             for message in consumer.consume(10_000, 1):
                 if (message.key() or b"").startswith(f"{series.name}-".encode()):
-                    missing[message.topic() or ""] -= 1
-            return all(number <= 0 for number in missing.values())
+                    read = float(json.loads(message.value() or b"")["event_time"])
+                    found[message.topic() or ""].append((message.timestamp()[1] / 1000, read))
+            return all(len(found[topic]) >= number for topic, number in expected.items())
 
-        eventually(came, lambda: f"{dict(missing)} results are missing", RESULTS_SECONDS)
+        eventually(came, lambda: f"{[len(of) for of in found.values()]} results of {expected}", RESULTS_SECONDS)
+    return found
 
 
 def latency(stack: Stack, rate: int, seconds: int) -> dict[str, str]:
@@ -85,27 +81,26 @@ def latency(stack: Stack, rate: int, seconds: int) -> dict[str, str]:
     warm_up, before = Series(f"w{rate}", rate), ends(stack)
     with sending(stack.bootstrap, warm_up, rate * WARM_UP_SECONDS) as sender:
         sender.wait()
-    wait_for(stack, warm_up, rate * WARM_UP_SECONDS, before)
-    series, since, before = Series(f"l{rate}", rate), time.time(), ends(stack)
+    results(stack, warm_up, rate * WARM_UP_SECONDS, before)
+    series, before = Series(f"l{rate}", rate), ends(stack)
     with sending(stack.bootstrap, series, rate * seconds) as sender:
         sender.wait()
-    wait_for(stack, series, rate * seconds, before)
-    found = {}
+    found = results(stack, series, rate * seconds, before)
+    shown = {}
     for what, topic in (("alerts", ALERTS), ("statuses", STATUSES)):
-        taken = percentiles([at - read for at, read in results(stack, topic, series, since)])
-        found[what] = f"{taken['p50']:.1f} / {taken['p99']:.1f}"
-    return found
+        taken = percentiles([at - read for at, read in found[topic]])
+        shown[what] = f"{taken['p50']:.1f} / {taken['p99']:.1f}"
+    return shown
 
 
 def throughput(stack: Stack, workers: int, count: int) -> float:
     """Return how many readings of a backlog get their statuses in a second, from the first to the last."""
     stack.compose("stop", "spark-monitor")
-    series, since, before = Series(f"b{workers}", count / 20, 500), time.time(), ends(stack)
+    series, before = Series(f"b{workers}", count / 20, 500), ends(stack)
     with sending(stack.bootstrap, series, count, "--backlog") as sender:
         sender.wait()
     stack.compose("up", "--detach", "--no-deps", "--scale", f"spark-worker={workers}", "spark-worker", "spark-monitor")
-    wait_for(stack, series, count, before)
-    times = [at for at, _ in results(stack, STATUSES, series, since)]
+    times = [at for at, _ in results(stack, series, count, before)[STATUSES]]
     return count / (max(times) - min(times))
 
 

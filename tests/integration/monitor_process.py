@@ -49,18 +49,17 @@ class MonitorProcess:
             **env,
         }
         self._is_heard = True
-        self._deaf = threading.Event()
         self._listens = threading.Event()
         self._listens.set()
         self._env.pop("DISPLAY", None)
         self._env |= {name: value for name, value in env.items() if name == "DISPLAY"}
         self.process: subprocess.Popen[str]
+        self._reader: threading.Thread
 
     def start(self) -> None:
         """Start and wait for the first heartbeat: queries alive, reporter caught up."""
         self.heartbeat.unlink(missing_ok=True)
         self._is_heard = True
-        self._deaf.clear()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "spark_monitor"],
             env=self._env,
@@ -69,8 +68,9 @@ class MonitorProcess:
             text=True,
             start_new_session=True,
         )
-        for target in (self._read_lines, self._read_events):
-            threading.Thread(target=target, args=[self.process], daemon=True).start()
+        self._reader = threading.Thread(target=self._read_lines, args=[self.process], daemon=True)
+        self._reader.start()
+        threading.Thread(target=self._read_events, args=[self.process], daemon=True).start()
         eventually(
             lambda: self.heartbeat.exists() or self.process.poll() is not None,
             lambda: f"no heartbeat; {self.events}",
@@ -163,17 +163,17 @@ class MonitorProcess:
         """
         self._is_heard = False
         last_words()
-        eventually(self._deaf.is_set, lambda: "the process printed no last line")
+        self._reader.join(30)
+        assert not self._reader.is_alive(), "the process printed no last line"
 
     def _read_lines(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
         with process.stdout:
             for line in process.stdout:
                 if not self._is_heard:
-                    break
+                    return
                 self._listens.wait()
                 self.lines.append(line.rstrip("\n"))
-        self._deaf.set()
 
     def _read_events(self, process: subprocess.Popen[str]) -> None:
         assert process.stderr is not None

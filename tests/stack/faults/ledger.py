@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from tests.eventually import comes_true
 from tests.stack.project import Stack, eventually
 
 from sensorkit.publisher import NOT_KNOWN
@@ -22,6 +23,7 @@ from sensorkit.publisher import NOT_KNOWN
 TOPIC = "sensor-suhu-gudang"
 LIMIT, STEP, STEPS = 80, 0.01, 10_000
 RESULT_SECONDS = 240
+LOOK_EVERY_SECONDS = 0.2
 BATCH_SECONDS = 0.02
 
 
@@ -292,9 +294,7 @@ class Ledger:
             return processed <= lines.keys()
 
         # What never comes is in the row.
-        deadline = time.monotonic() + RESULT_SECONDS
-        while not all_are_printed() and time.monotonic() < deadline:
-            time.sleep(0.2)  # the pause of a poll that has a deadline
+        comes_true(all_are_printed, RESULT_SECONDS, look_every=LOOK_EVERY_SECONDS)
         self._log.end()
         row.missing_lines = len(processed - lines.keys())
         row.repeated_lines = lines.total() - len(lines)
@@ -311,22 +311,24 @@ class Ledger:
         reached = {(place.topic, place.partition): place.offset for place in self._results_from}
         consumer = self._consumer()
         consumer.assign(self._results_from)
-        deadline = time.monotonic() + RESULT_SECONDS
         is_complete = False
+
+        def was_complete_before() -> bool:
+            """Read to the end; then repetitions, which come right behind the last result, are counted too."""
+            nonlocal is_complete
+            was_complete = is_complete
+            ends = {(place.topic, place.partition): place.offset for place in self._ends(consumer)}
+            while any(reached[place] < end for place, end in ends.items()):
+                for message in consumer.consume(5000, 1):
+                    if message.error() is None:
+                        self._take(message, alerts, refusals)
+                        reached[str(message.topic()), message.partition() or 0] = (message.offset() or 0) + 1
+            missing = len(self.acknowledged.keys() - set(alerts.values())) + len(self.must_be_refused - refusals)
+            is_complete = missing <= expect_gone
+            return was_complete
+
         try:
-            while time.monotonic() < deadline:
-                # Complete before this look at the end: then repetitions, which come right behind, are counted too.
-                ends = {(place.topic, place.partition): place.offset for place in self._ends(consumer)}
-                while any(reached[place] < end for place, end in ends.items()):
-                    for message in consumer.consume(5000, 1):
-                        if message.error() is None:
-                            self._take(message, alerts, refusals)
-                            reached[str(message.topic()), message.partition() or 0] = (message.offset() or 0) + 1
-                if is_complete:
-                    break
-                missing = len(self.acknowledged.keys() - set(alerts.values())) + len(self.must_be_refused - refusals)
-                is_complete = missing <= expect_gone
-                time.sleep(0.2)  # the pause of a poll that has a deadline
+            comes_true(was_complete_before, RESULT_SECONDS, look_every=LOOK_EVERY_SECONDS)
         finally:
             consumer.close()
         return alerts, refusals

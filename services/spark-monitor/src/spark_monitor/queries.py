@@ -82,7 +82,7 @@ def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
         "spark.driver.extraJavaOptions": f"{BESIDE_THE_HEAP} {log_options(config.log_level)}",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        # What nobody looks at without the UI, and Spark keeps all the same: of a thousand each, by default.
+        # What nobody looks at without the UI, and Spark keeps all the same: of the last thousand queries, by default.
         "spark.sql.ui.retainedExecutions": "10",
         "spark.ui.retainedJobs": "10",
         "spark.ui.retainedStages": "10",
