@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from tests import eventually as polling
 from tests.ports import free_ports
 
@@ -139,14 +139,6 @@ class Stack:
 
     def read(self, topic: str, since: float) -> list[Any]:
         """Return what is in a topic since an epoch second, as JSON; what is none is left out."""
-        found = []
-        for message in self.written(topic, since):
-            with contextlib.suppress(ValueError):
-                found.append(json.loads(message.value() or b""))
-        return found
-
-    def written(self, topic: str, since: float) -> list[Message]:
-        """Return the messages of a topic since an epoch second."""
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "test", "enable.auto.commit": False})
         try:
             partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
@@ -159,12 +151,13 @@ class Stack:
                 for number in reached
             }
             consumer.assign([start for start in starts if start.offset >= 0])
-            found: list[Message] = []
+            found: list[Any] = []
             while any(reached[number] < end for number, end in ends.items()):
                 for message in consumer.consume(5000, 1):
                     reached[message.partition() or 0] = (message.offset() or 0) + 1
                     if message.error() is None:
-                        found.append(message)
+                        with contextlib.suppress(ValueError):
+                            found.append(json.loads(message.value() or b""))
         finally:
             consumer.close()
         return found
