@@ -132,6 +132,10 @@ bench: $(VENV)/ready $(patsubst %,$(BENCH)/%/ready,quix flink bytewax plot) ## S
 	python -m bench $(if $(QUICK),quick,full)
 	$(BENCH)/plot/bin/python bench/plot.py bench/out/results.json $(if $(QUICK),bench/out,docs)/bench.png
 
+.PHONY: bench-steps
+bench-steps: $(VENV)/ready ## What each setting does to speed: this monitor with one of them changed, 20 minutes
+	python -m bench steps
+
 .PHONY: growth
 growth: $(VENV)/ready $(BENCH)/plot/ready ## How cost grows with the rate, the warehouses, the partitions; 20 minutes
 	python -m bench.growth

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from bench.broker import bench_kafka
-from bench.contender import CONTENDERS, Contender
+from bench.contender import CONTENDERS, STEPS, Contender
 from bench.measure import NotEqual, Plan, Run, median_of, percentiles, run
 from bench.round_trip import round_trip
 from local_stack.layout import ROOT
 
 OUT = ROOT / "bench" / "out"
 PLANS = {
-    "full": Plan(rounds=3, rates=(6, 300, 3000), warm_up=30, measured=20, idle=30, backlog=1_000_000),
-    "quick": Plan(rounds=1, rates=(300,), warm_up=10, measured=12, idle=5, backlog=30_000),
-    "smoke": Plan(rounds=1, rates=(20,), warm_up=2, measured=3, idle=1, backlog=500),
+    "full": Plan(rounds=3, rates=(6, 300, 3000), warm_up=90_000, measured=20, idle=30, backlog=1_000_000),
+    "quick": Plan(rounds=1, rates=(300,), warm_up=45_000, measured=12, idle=5, backlog=30_000),
+    "steps": Plan(rounds=1, rates=(300,), warm_up=45_000, measured=15, idle=10, backlog=60_000),
+    "smoke": Plan(rounds=1, rates=(20,), warm_up=500, measured=3, idle=1, backlog=500),
 }
 RATE = 300
 """The rate at which the ratios are taken, where the plan has it."""
@@ -29,13 +30,17 @@ RATE = 300
 
 def main() -> None:
     """Measure, and say what came out; exit with 1 if a contender's results were not equal to the others'."""
+    known = {each.name: each for each in (*CONTENDERS, *STEPS)}
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("plan", choices=PLANS, nargs="?", default="full")
-    parser.add_argument("--only", nargs="+", metavar="NAME", choices=[each.name for each in CONTENDERS])
+    parser.add_argument(
+        "plan", choices=PLANS, nargs="?", default="full", help="steps: this monitor with other settings, one at a time"
+    )
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=known)
     parser.add_argument("--out", type=Path, default=OUT, metavar="FOLDER")
     arguments = parser.parse_args()
     plan = PLANS[arguments.plan]
-    contenders = [each for each in CONTENDERS if arguments.only is None or each.name in arguments.only]
+    planned = STEPS if arguments.plan == "steps" else CONTENDERS
+    contenders = [known[name] for name in arguments.only or (each.name for each in planned)]
     arguments.out.mkdir(parents=True, exist_ok=True)
     runs, trips, faults = measure(contenders, plan)
     results = summarise(contenders, runs, plan, arguments.out) | {
@@ -43,7 +48,8 @@ def main() -> None:
         "not_counted": faults,
         "round_trip_ms": {rate: median_of([percentiles(trip) for trip in trips[rate]]) for rate in plan.rates},
     }
-    (arguments.out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    name = "steps.json" if arguments.plan == "steps" else "results.json"
+    (arguments.out / name).write_text(json.dumps(results, indent=2) + "\n")
     print(table(contenders, results, plan))
     for name, reason in faults.items():
         print(f"{name} does not count: {reason}", file=sys.stderr)

@@ -1,12 +1,14 @@
 """A contender as a process: how it is started, what it costs, how it is ended."""
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -26,7 +28,7 @@ ENVIRONMENTS = ROOT / ".venv-bench"
 class Contender:
     """What is run. `alerts` and `statuses` are the topics it writes; `environment` is None for the repository's.
 
-    `pom` names the jars that it needs.
+    `pom` names the jars that it needs, `variables` what it is told besides.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Contender:
     alerts: str = "bench-alerts"
     statuses: str = "bench-statuses"
     pom: Path = SPARK_POM
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def python(self) -> Path:
@@ -60,6 +63,38 @@ CONTENDERS = (
     Contender("flink", "Apache Flink (PyFlink)", program("flink"), environment="flink", pom=FLINK_POM),
     Contender("bytewax", "Bytewax", program("bytewax_flow"), environment="bytewax"),
 )
+(OURS,) = (each for each in CONTENDERS if each.name == "ours")
+
+
+def changed(name: str, title: str, **settings: str | None) -> Contender:
+    """Return this monitor with other settings for Spark, Kafka's clients and Java: see contenders/changed.py."""
+    return Contender(
+        name, title, program("changed"), None, *MONITORS, variables={"CHANGED_SETTINGS": json.dumps(settings)}
+    )
+
+
+def with_variables(name: str, title: str, **variables: str) -> Contender:
+    """Return this monitor with other variables in its environment."""
+    return Contender(name, title, OURS.command, None, *MONITORS, variables=variables)
+
+
+WAIT = "spark.shuffle.streaming.networkBufferMaxWaitTimeMs"
+STEPS = (
+    OURS,
+    changed("wait-default", "a reading waits for company as long as Spark likes", **{WAIT: None}),
+    changed("wait-5", "it waits 5 ms", **{WAIT: "5"}),
+    changed("fetch", "a fetch waits 10 ms at most (half a second)", **{"read kafka.fetch.max.wait.ms": "10"}),
+    changed("linger", "the sink waits 5 ms for company (0)", **{"write kafka.linger.ms": "5"}),
+    changed("whole-stage", "one method for a whole stage", **{"spark.sql.codegen.wholeStage": "true"}),
+    changed(
+        "hadoop", "Hadoop's own local files",
+        **{"spark.hadoop.fs.file.impl": None, "spark.sql.streaming.checkpointFileManagerClass": None},
+    ),
+    with_variables("g1", "Java collects with G1 (serial)", _JAVA_OPTIONS="-XX:-UseSerialGC -XX:+UseG1GC"),
+    with_variables("c1", "only Java's first compiler", _JAVA_OPTIONS="-XX:TieredStopAtLevel=1"),
+    with_variables("small", "a heap of 256 MB (512)", DRIVER_MEMORY="256m"),
+)  # fmt: skip
+"""This monitor, and it with one thing each as it was before, as it is by default, or as it might be."""
 
 
 class Running:
@@ -82,6 +117,7 @@ class Running:
             "RULES_FILE": str(ROOT / "services/spark-monitor/rules.yaml"),
             "HEARTBEAT_FILE": str(state / "heartbeat"),
             "PYTHONUNBUFFERED": "1",
+            **contender.variables,
         }
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(

@@ -12,7 +12,7 @@ from typing import Any
 from confluent_kafka import Consumer, TopicPartition
 
 from bench.broker import bench_kafka, renew_topics
-from bench.contender import CONTENDERS, Running
+from bench.contender import OURS, Running
 from bench.measure import NotEqual, percentiles, started
 from bench.readings import Series
 from bench.results import CLIENT, Reader
@@ -20,7 +20,6 @@ from bench.send import sending
 from local_stack.layout import ROOT
 
 OUT = ROOT / "bench" / "out"
-(OURS,) = (each for each in CONTENDERS if each.name == "ours")
 WARM_UP_RATE = 3_000
 WARM_UP_SECONDS = 20
 """The same for all points, or Java would have compiled more of it at one than at another."""

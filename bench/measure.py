@@ -22,6 +22,7 @@ RESULT_SECONDS = 60
 QUIET_SECONDS = 3
 POLL_SECONDS = 0.05
 PROBE_RATE = 4
+WARM_UP_RATE = 3000
 SETTLE_SECONDS = 3
 """At the beginning of each rate, not measured: connections and caches are those of another rate."""
 
@@ -30,12 +31,12 @@ SETTLE_SECONDS = 3
 class Plan:
     """How long and how much. Times in seconds, rates in readings a second.
 
-    The warm-up is once, at the highest rate: what is measured is a program that has run for a while.
+    The warm-up, in readings, is once, at a high rate: what is measured is a program that has run for a while.
     """
 
     rounds: int
     rates: Sequence[int]
-    warm_up: float
+    warm_up: int
     measured: float
     idle: float
     backlog: int
@@ -71,7 +72,7 @@ def run(contender: Contender, bootstrap: str, jars: Path, folder: Path, plan: Pl
     try:
         with Running(contender, bootstrap, jars, folder / "state", "latest") as running:
             measured.start = started(running, reader, bootstrap, begun)
-            with _sending_checked(reader, bootstrap, max(plan.rates), plan.warm_up) as sender:
+            with _sending_checked(reader, bootstrap, WARM_UP_RATE, plan.warm_up) as sender:
                 sender.wait()
             for rate in plan.rates:
                 _at_rate(running, reader, bootstrap, rate, plan=plan, measured=measured)
@@ -107,7 +108,7 @@ def started(running: Running, reader: Reader, bootstrap: str, begun: float) -> f
 
 def _at_rate(running: Running, reader: Reader, bootstrap: str, rate: int, *, plan: Plan, measured: Run) -> None:
     """Send readings at a rate, and note how long their results took and what they cost."""
-    with _sending_checked(reader, bootstrap, rate, SETTLE_SECONDS + plan.measured) as sender:
+    with _sending_checked(reader, bootstrap, rate, int((SETTLE_SECONDS + plan.measured) * rate)) as sender:
         time.sleep(SETTLE_SECONDS)  # what is measured comes after it
         reader.clear_times()
         used, since = running.cpu_seconds(), time.monotonic()
@@ -118,10 +119,9 @@ def _at_rate(running: Running, reader: Reader, bootstrap: str, rate: int, *, pla
 
 
 @contextmanager
-def _sending_checked(reader: Reader, bootstrap: str, rate: int, seconds: float) -> Iterator[subprocess.Popen[bytes]]:
+def _sending_checked(reader: Reader, bootstrap: str, rate: int, count: int) -> Iterator[subprocess.Popen[bytes]]:
     """Send readings at a rate, and in the end wait for their results. Raises NotEqual if they are others."""
     series = Series(f"r{rate}x{time.monotonic_ns()}", rate)
-    count = int(seconds * rate)
     reader.follow(series.name)
     with sending(bootstrap, series, count) as sender:
         yield sender

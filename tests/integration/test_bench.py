@@ -9,8 +9,8 @@ from tests.integration.monitor_process import ROOT
 
 
 def test_a_short_bench_has_all_figures(tmp_path: Path) -> None:
-    """Those contenders that need no environment of their own: the limit, this monitor, the usual tutorial."""
-    only = ["--only", "bare", "ours", "tutorial"]
+    """Those that need no environment of their own: the limit, this monitor, another setting in it, the tutorial."""
+    only = ["--only", "bare", "ours", "linger", "tutorial"]
     ended = subprocess.run(
         [sys.executable, "-m", "bench", "smoke", *only, "--out", str(tmp_path)],
         cwd=ROOT, capture_output=True, text=True, timeout=280, check=False,
@@ -19,7 +19,7 @@ def test_a_short_bench_has_all_figures(tmp_path: Path) -> None:
     results = json.loads((tmp_path / "results.json").read_text())
     for figure in ("alert_p50_vs_limit", "alert_p99_ms", "status_p50_ms", "seed_design_p50_vs_ours", "idle_cores"):
         assert results[figure] >= 0, figure
-    assert results["contenders"].keys() == {"bare", "ours", "tutorial"}
+    assert results["contenders"].keys() == {"bare", "ours", "linger", "tutorial"}
     assert all(each["p50"] > 0 for each in results["round_trip_ms"].values())
     assert all((tmp_path / name).exists() for name in results["samples"])
     assert all(each["drained_per_second"] > 0 for each in results["contenders"].values())
