@@ -5,14 +5,14 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame
 
-from spark_monitor import queries, rules_file
+from spark_monitor import queries, rules_file, session
 from spark_monitor.settings import MonitorSettings
 
 
 def main() -> None:
     config = MonitorSettings()
     rules = rules_file.load(config.rules_file)
-    spark = queries.open_session(config, 2 + config.state_partitions)
+    spark = session.open_session(config, 2 + config.state_partitions)
     spark.sparkContext.setLogLevel("ERROR")
 
     def messages(topics: tuple[str, ...]) -> DataFrame:

@@ -17,6 +17,7 @@ from tests.eventually import eventually
 
 from spark_monitor.incident_query import incident_records, publisher, session_for, start, stop_between_batches
 from spark_monitor.incidents import Record
+from spark_monitor.places import LocalPlace
 from spark_monitor.rules import Rules
 
 TOPICS = {"suhu": "sensor-suhu-gudang", "kelembaban": "sensor-kelembaban-gudang"}
@@ -87,7 +88,7 @@ class Running:
                 self.plans.append(self._query._jsq.explainInternal(False))  # noqa: SLF001 - there is no other way
 
         records = incident_records(self.source.messages(self._session), self._rules, "Asia/Jakarta")
-        self._query = start(records, self._folder / "checkpoint", publish or keep)
+        self._query = start(records, LocalPlace(self._folder / "checkpoint"), publish or keep)
 
     def wait_for(self, what: str, seconds: float = 60) -> list[Record]:
         """Wait for records whose rule and state are `what`; return those."""

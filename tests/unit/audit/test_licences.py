@@ -80,7 +80,7 @@ def test_the_list_has_the_connector_s_jars() -> None:
         )
         for each in pom.iterfind(f"{NAMESPACE}dependencies/{NAMESPACE}dependency")
     }
-    assert len(named) == 5
+    assert len(named) == 11
     assert named.items() <= jar_rows().items()
 
 

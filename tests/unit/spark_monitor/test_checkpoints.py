@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from spark_monitor.checkpoints import Checkpoint, Extent, Offsets
+from spark_monitor.places import LocalPlace
 from spark_monitor.queries import starting_offsets
 
 LAYOUT = {"topics": ["suhu"]}
@@ -20,16 +21,20 @@ def take(
     end: int = 1000,
 ) -> Checkpoint:
     extent = Extent({"suhu": {"0": first}, "co2": {"0": 0}}, {"suhu": {"0": end}, "co2": {"0": 1000}})
-    return Checkpoint.take(root, "alerts", layout, elsewhere or {}, extent)
+    return Checkpoint.take(LocalPlace(root), "alerts", layout, elsewhere or {}, extent)
+
+
+def on_disk(checkpoint: Checkpoint) -> Path:
+    return Path(str(checkpoint.folder))
 
 
 def spark_ran(checkpoint: Checkpoint, *ends: int, topic: str = "suhu") -> None:
     """Leave what Spark's source and its logs leave after batches that ended at these offsets, from 0."""
-    write(checkpoint.folder / "sources/0/0", "\0v1\n" + json.dumps({topic: {"0": 0}}))
+    write(on_disk(checkpoint) / "sources/0/0", "\0v1\n" + json.dumps({topic: {"0": 0}}))
     for batch, end in enumerate(ends):
-        write(checkpoint.folder / f"offsets/{batch}", 'v1\n{"conf":{}}\n' + json.dumps({topic: {"0": end}}))
-        write(checkpoint.folder / f"offsets/.{batch}.crc", "")
-        write(checkpoint.folder / f"commits/{batch}", 'v2\n{"nextBatchWatermarkMs":0}')
+        write(on_disk(checkpoint) / f"offsets/{batch}", 'v1\n{"conf":{}}\n' + json.dumps({topic: {"0": end}}))
+        write(on_disk(checkpoint) / f"offsets/.{batch}.crc", "")
+        write(on_disk(checkpoint) / f"commits/{batch}", 'v2\n{"nextBatchWatermarkMs":0}')
 
 
 def write(file: Path, text: str) -> None:
@@ -56,8 +61,8 @@ def test_another_layout_starts_anew_where_the_old_one_stood(tmp_path: Path) -> N
     spark_ran(first, 10, 20)
     other = take(tmp_path, {"topics": ["co2", "suhu"]})
     assert other.folder != first.folder
-    assert not first.folder.exists()
-    assert not other.folder.exists(), "Spark makes it"
+    assert not on_disk(first).exists()
+    assert not on_disk(other).exists(), "Spark makes it"
     assert other.starting == other.goes_on_from == {"suhu": {"0": 10}}
     assert other.may_repeat == "everything"
     assert other.news is not None
@@ -111,9 +116,9 @@ def test_a_topic_new_to_this_query_starts_where_another_query_stands(tmp_path: P
 def test_a_damaged_file_is_named_and_the_query_starts_anew(tmp_path: Path, file: str, content: str | None) -> None:
     first = take(tmp_path)
     spark_ran(first, 10, 20, 30)
-    (first.folder / file).unlink()
+    (on_disk(first) / file).unlink()
     if content is not None:
-        (first.folder / file).write_text(content)
+        (on_disk(first) / file).write_text(content)
     anew = take(tmp_path)
     assert anew.news is not None
     assert anew.news.startswith(f"{first.folder.name}/{file} is damaged")
@@ -127,7 +132,7 @@ def test_a_first_batch_that_was_cut_off_does_not_stand_in_the_way(tmp_path: Path
     """Spark refuses to begin its first batch where any file of it lies: after a full disk, or a stop while it wrote."""
     first = take(tmp_path)
     spark_ran(first)
-    left = first.folder / log / ".0.5a1c.tmp"
+    left = on_disk(first) / log / ".0.5a1c.tmp"
     write(left, "v1")
     again = take(tmp_path)
     again.tidy()
@@ -139,16 +144,16 @@ def test_tidying_leaves_complete_batches_alone(tmp_path: Path) -> None:
     first.tidy()
     spark_ran(first, 10)
     first.tidy()
-    assert (first.folder / "offsets/0").exists()
-    assert (first.folder / "offsets/.0.crc").exists()
-    assert (first.folder / "commits/0").exists()
+    assert (on_disk(first) / "offsets/0").exists()
+    assert (on_disk(first) / "offsets/.0.crc").exists()
+    assert (on_disk(first) / "commits/0").exists()
 
 
 def test_offsets_half_written_in_a_crash_are_of_no_completed_batch(tmp_path: Path) -> None:
     first = take(tmp_path)
     spark_ran(first, 10, 20, 30)
-    (first.folder / "commits/2").unlink()
-    (first.folder / "offsets/2").write_text("v1")
+    (on_disk(first) / "commits/2").unlink()
+    (on_disk(first) / "offsets/2").write_text("v1")
     assert take(tmp_path).starting == {"suhu": {"0": 10}}
 
 
@@ -156,9 +161,9 @@ def test_a_lost_folder_is_said_and_begins_where_it_once_began(tmp_path: Path) ->
     spark_ran(take(tmp_path), 10, 20)
     other = take(tmp_path, {})
     spark_ran(other, 30, 40)
-    for file in sorted(other.folder.rglob("*"), reverse=True):
+    for file in sorted(on_disk(other).rglob("*"), reverse=True):
         file.unlink() if file.is_file() else file.rmdir()
-    other.folder.rmdir()
+    on_disk(other).rmdir()
     lost = take(tmp_path, {})
     assert lost.starting == {"suhu": {"0": 10}}
     assert lost.may_repeat == "everything"
@@ -203,7 +208,7 @@ def test_a_damaged_note_is_said(tmp_path: Path) -> None:
     anew = take(tmp_path)
     assert anew.news is not None
     assert "alerts.json is damaged" in anew.news
-    assert not any(anew.folder.glob("*")), "a folder of unknown layout must not be gone on with"
+    assert not anew.folder.names(), "a folder of unknown layout must not be gone on with"
 
 
 def test_starting_offsets_name_every_partition() -> None:

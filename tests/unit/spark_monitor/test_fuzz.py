@@ -3,11 +3,13 @@
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_monitor import rules_file
 from spark_monitor.checkpoints import Checkpoint, Extent
+from spark_monitor.places import LocalPlace
 from spark_monitor.refused import Refused
 from spark_monitor.reporter import origin_of
 from spark_monitor.rules import Rules
@@ -48,14 +50,15 @@ def test_any_rules_file_is_rules_or_a_list_of_mistakes(text: str) -> None:
     )
 )
 def test_any_checkpoint_is_gone_on_with_or_said_to_be_damaged(
-    tmp_path_factory: object, files: dict[str, bytes]
+    tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]
 ) -> None:
-    root = tmp_path_factory.mktemp("checkpoints")  # type: ignore[attr-defined]
-    folder = Checkpoint.take(root, "alerts", {}, {}, Extent({}, {})).folder
+    root = tmp_path_factory.mktemp("checkpoints")
+    folder = Checkpoint.take(LocalPlace(root), "alerts", {}, {}, Extent({}, {})).folder
     for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-    again = Checkpoint.take(root, "alerts", {}, {}, Extent({}, {}))
+        file = Path(str(folder / name))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    again = Checkpoint.take(LocalPlace(root), "alerts", {}, {}, Extent({}, {}))
     assert again.folder == folder or again.news
 
 

@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from sensorkit import log, settings, shutdown
-from spark_monitor import alarm_report, canary, cluster, queries, refused, rule_tests, rules_file
+from spark_monitor import alarm_report, canary, cluster, queries, refused, rule_tests, rules_file, session
 from spark_monitor.causes import Causes
 from spark_monitor.chain import Chain
 from spark_monitor.checkpoints import Checkpoint, Extent
@@ -70,14 +70,14 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
     task_slots = tasks + (SLOTS_FOR_BATCHES if rules.watched_streams else 0)
     try:
         kafka = topics.extent(all_rules.topics)
-        checkpoints = queries.take_checkpoints(config, all_rules, kafka)
+        root = queries.checkpoints_place(config, task_slots)
+        checkpoints = queries.take_checkpoints(config, all_rules, kafka, root)
     except KafkaException as error:
         events.error("giving up", cause=f"Kafka does not say what its topics have: {error}")
         return 1
     except OSError as error:
-        events.error(
-            "giving up", cause=f"CHECKPOINT_DIR={str(config.checkpoint_dir)!r}: expected room to write: {error}"
-        )
+        setting = "CHECKPOINT_DIR" if config.checkpoint_location is None else "CHECKPOINT_LOCATION"
+        events.error("giving up", cause=f"{setting}={str(root)!r}: expected a place to write: {error}")
         return 1
     announce(checkpoints, kafka)
     status = checkpoints.get(queries.STATUS_QUERY)
@@ -104,7 +104,7 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
     pulse.start()
     events.info("starting Spark", task_slots=task_slots, master=config.spark_master, partitions=topics.partitions)
     try:
-        spark = queries.open_session(config, task_slots)
+        spark = session.open_session(config, task_slots)
         cluster.wait_for_slots(spark, task_slots, stop)
     except cluster.ClusterError as error:
         events.error("giving up", cause=str(error), master=config.spark_master)

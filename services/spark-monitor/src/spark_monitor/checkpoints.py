@@ -7,17 +7,18 @@ in one step, so a crash on the way leaves the old or the new.
 """
 
 import json
-import os
-import shutil
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ValidationError
 
+from spark_monitor.places import Place
+
 Offsets = dict[str, dict[str, int]]
 """Topic -> number of the partition -> offset, as Spark writes them."""
 
+FIRST_OFFSETS = "sources/0/0"
+"""Where Spark's Kafka source notes what it began with; our queries have one source each."""
 
 Repetition = Literal["since the last boundary", "everything", "nothing"]
 """With `nothing`, a result with a known id is of another reading: Kafka has lost the one that the id was made for."""
@@ -61,25 +62,29 @@ class _Entry(BaseModel):
     number: int
     starting: Offsets
 
+    def folder_of(self, query: str) -> str:
+        """Return the name of the folder."""
+        return f"{query}-{self.number}"
+
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A query's place on disk and in Kafka.
+    """A query's place in its checkpoint and in Kafka.
 
     `starting` counts while `folder` is empty. `may_repeat` says which earlier results may come again under the same id.
     `news` is what the operator should know, or None. `gone`: the first unread offset of each partition of which Kafka
     has removed unread readings; those since the last boundary count as unread.
     """
 
-    folder: Path
+    folder: Place
     starting: Offsets
     may_repeat: Repetition
     news: str | None
     gone: Offsets = field(default_factory=dict)
 
     @classmethod
-    def take(cls, root: Path, query: str, layout: dict[str, Any], elsewhere: Offsets, kafka: Extent) -> Self:
-        """Return what `query` goes on from, and note it on disk. Raises OSError.
+    def take(cls, root: Place, query: str, layout: dict[str, Any], elsewhere: Offsets, kafka: Extent) -> Self:
+        """Return what `query` goes on from, and note it in `root`. Raises OSError.
 
         `layout`: all that the checkpoint depends on, as JSON. `elsewhere`: where another query stands, for topics that
         this one has not read yet. `kafka`: what the topics have.
@@ -88,8 +93,8 @@ class Checkpoint:
         before = _read(file)
         if before is None:
             news = f"{file.name} is damaged: starting anew" if file.exists() else None
-            return cls._anew(file, _Entry(layout=layout, number=1, starting=elsewhere), news)
-        folder = _folder(file, before)
+            return cls._anew(root, query, _Entry(layout=layout, number=1, starting=elsewhere), news)
+        folder = root / before.folder_of(query)
         stood_at = elsewhere | before.starting | _stands_at(folder)
         read_until = stood_at | _read_until(folder)
         anew = _Entry(layout=layout, number=before.number + 1, starting=kafka.kept(stood_at))
@@ -97,7 +102,7 @@ class Checkpoint:
         may_repeat: Repetition = "everything"
         news = None
         if damaged := _damaged(folder):
-            news = f"{damaged.relative_to(root)} is damaged: starting anew where it last stood"
+            news = f"{folder.name}/{damaged} is damaged: starting anew where it last stood"
         elif begun_anew := kafka.is_short_of(read_until):
             news = f"Kafka has less than was read of {', '.join(begun_anew)}: its offsets mean other readings now"
             may_repeat = "nothing"
@@ -109,28 +114,25 @@ class Checkpoint:
                 return cls(folder, before.starting, "since the last boundary", None)
             news = f"{folder.name} is not there: starting where it once began"
             return cls(folder, kafka.kept(before.starting), "everything", news)
-        return replace(cls._anew(file, anew, news, may_repeat), gone=gone)
+        return replace(cls._anew(root, query, anew, news, may_repeat), gone=gone)
 
     @classmethod
-    def _anew(cls, file: Path, entry: _Entry, news: str | None, may_repeat: Repetition = "everything") -> Self:
+    def _anew(
+        cls, root: Place, query: str, entry: _Entry, news: str | None, may_repeat: Repetition = "everything"
+    ) -> Self:
         """Note the entry, and leave nothing of the folders before it."""
-        file.parent.mkdir(parents=True, exist_ok=True)
-        new = file.with_suffix(".new")
-        with new.open("w") as out:
-            out.write(entry.model_dump_json(indent=2))
-            out.flush()
-            os.fsync(out.fileno())
-        new.replace(file)
-        for old in file.parent.glob(f"{file.stem}-*"):
-            shutil.rmtree(old)
-        return cls(_folder(file, entry), entry.starting, may_repeat, news)
+        (root / f"{query}.json").write(entry.model_dump_json(indent=2))
+        for name in root.names():
+            if name.startswith(f"{query}-"):
+                (root / name).remove()
+        return cls(root / entry.folder_of(query), entry.starting, may_repeat, news)
 
     def tidy(self) -> None:
         """Remove what a full disk or a stop left of a first batch: behind any of its files Spark would not begin."""
         for log in self.folder / "offsets", self.folder / "commits":
             if not _batches(log):
-                for left in log.glob("*"):
-                    left.unlink()
+                for left in log.names():
+                    (log / left).remove()
 
     @property
     def stands_at(self) -> Offsets:
@@ -143,27 +145,23 @@ class Checkpoint:
         return self.starting | _read_until(self.folder)
 
 
-def _read(file: Path) -> _Entry | None:
+def _read(file: Place) -> _Entry | None:
     try:
-        return _Entry.model_validate_json(file.read_bytes())
+        return _Entry.model_validate_json(file.read())
     except (FileNotFoundError, ValidationError):
         return None
 
 
-def _folder(file: Path, entry: _Entry) -> Path:
-    return file.with_name(f"{file.stem}-{entry.number}")
-
-
-def _read_until(folder: Path) -> Offsets:
+def _read_until(folder: Place) -> Offsets:
     """Return where the last completed batch ended."""
     for number in sorted(_batches(folder / "commits"), reverse=True):
         offsets = _offsets(folder / "offsets" / str(number))
         if offsets is not None:
             return offsets
-    return _offsets(_first_offsets(folder)) or {}
+    return _offsets(folder / FIRST_OFFSETS) or {}
 
 
-def _stands_at(folder: Path) -> Offsets:
+def _stands_at(folder: Place) -> Offsets:
     """Return where the last completed batch began.
 
     Its beginning, not its end: a stateful query that starts without its state fills it from that batch again.
@@ -174,45 +172,41 @@ def _stands_at(folder: Path) -> Offsets:
         offsets = _offsets(folder / "offsets" / str(number - 1))
         if offsets is not None:
             return offsets
-    return _offsets(_first_offsets(folder)) or {}
+    return _offsets(folder / FIRST_OFFSETS) or {}
 
 
-def _damaged(folder: Path) -> Path | None:
-    """Return the first file without which Spark could not go on, None if all are well."""
-    if not _first_offsets(folder).exists():
+def _damaged(folder: Place) -> str | None:
+    """Return the first file without which Spark could not go on, as it is called in `folder`; None if all are well."""
+    if not (folder / FIRST_OFFSETS).exists():
         return None  # Nothing was read yet, so nothing can be lost.
     last_offsets = max(_batches(folder / "offsets"), default=None)
     last_commit = max(_batches(folder / "commits"), default=None)
-    if _offsets(_first_offsets(folder)) is None:
-        return _first_offsets(folder)
+    if _offsets(folder / FIRST_OFFSETS) is None:
+        return FIRST_OFFSETS
     if last_offsets is not None and _offsets(folder / "offsets" / str(last_offsets)) is None:
-        return folder / "offsets" / str(last_offsets)
+        return f"offsets/{last_offsets}"
     if last_commit is not None:
         if _last_json(folder / "commits" / str(last_commit)) is None:
-            return folder / "commits" / str(last_commit)
+            return f"commits/{last_commit}"
         if last_offsets is None or last_offsets < last_commit:
-            return folder / "offsets" / str(last_commit)
+            return f"offsets/{last_commit}"
     return None
 
 
-def _first_offsets(folder: Path) -> Path:
-    """Return where Spark's Kafka source notes what it began with; our queries have one source each."""
-    return folder / "sources" / "0" / "0"
+def _batches(log: Place) -> list[int]:
+    return [int(name) for name in log.names() if name.isdigit()]
 
 
-def _batches(log: Path) -> list[int]:
-    return [int(file.name) for file in log.glob("*") if file.name.isdigit()] if log.is_dir() else []
-
-
-def _offsets(file: Path) -> Offsets | None:
+def _offsets(file: Place) -> Offsets | None:
     """Return the offsets in one of Spark's log files, None if it has none: their last line is the JSON."""
     found = _last_json(file)
     is_whole = isinstance(found, dict) and all(isinstance(partitions, dict) for partitions in found.values())
     return found if is_whole else None
 
 
-def _last_json(file: Path) -> Any:  # noqa: ANN401 - any JSON
+def _last_json(file: Place) -> Any:  # noqa: ANN401 - any JSON
+    # That a file can't be read now, because its server is away, does not mean that it is damaged.
     try:
-        return json.loads(file.read_text("utf-8").splitlines()[-1])
-    except (OSError, ValueError, IndexError):
+        return json.loads(file.read().decode().splitlines()[-1])
+    except (FileNotFoundError, ValueError, IndexError):
         return None

@@ -7,7 +7,6 @@ state of each entity (see `incidents`) and calls when it is due, also while noth
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame, Row, SparkSession
@@ -23,6 +22,7 @@ from pyspark.sql.streaming.stateful_processor import (
 
 from spark_monitor.incident_topic import IncidentTopic
 from spark_monitor.incidents import LifeCycle, Reading, Record, Step, from_json, to_json
+from spark_monitor.places import Place
 from spark_monitor.readings import accepted, decode
 from spark_monitor.rules import Rules
 from spark_monitor.supervisor import cause_of
@@ -68,7 +68,7 @@ def incident_records(messages: DataFrame, rules: Rules, time_zone: str) -> DataF
     )
 
 
-def start(records: DataFrame, folder: Path, publish: Callable[[DataFrame, int], None]) -> StreamingQuery:
+def start(records: DataFrame, folder: Place, publish: Callable[[DataFrame, int], None]) -> StreamingQuery:
     """Start the query on what `incident_records` returns; `folder` has its checkpoint."""
     query: StreamingQuery = (
         records.writeStream.queryName("incidents")

@@ -1,16 +1,11 @@
 """The streaming queries: Kafka in, pure functions between, Kafka out. Two in Real-time Mode, one in micro-batches."""
 
 import json
-import os
-import shutil
-import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
-from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
@@ -19,7 +14,6 @@ from sensorkit.kafka_client import REQUEST_TIMEOUT_MS
 from spark_monitor import canary
 from spark_monitor.alerts import alert_messages
 from spark_monitor.checkpoints import Checkpoint, Extent, Offsets
-from spark_monitor.cluster import ClusterError, place
 from spark_monitor.incident_query import (
     STATE_FORMAT,
     PassOn,
@@ -30,11 +24,12 @@ from spark_monitor.incident_query import (
 )
 from spark_monitor.incident_query import start as start_incidents
 from spark_monitor.incident_topic import IncidentTopic
-from spark_monitor.java_options import BESIDE_THE_HEAP, log_options
 from spark_monitor.outgoing import ALERTS, HEARTBEATS, INCIDENTS, REFUSED, STATUSES
+from spark_monitor.places import HadoopPlace, LocalPlace, Place
 from spark_monitor.readings import accepted, decode
 from spark_monitor.refusals import refusal_message
 from spark_monitor.rules import Rules
+from spark_monitor.session import java
 from spark_monitor.settings import MonitorSettings
 from spark_monitor.status import (
     NEAR_SECONDS,
@@ -45,7 +40,6 @@ from spark_monitor.status import (
     with_contemporaries,
     with_newest,
 )
-from spark_monitor.supervisor import cause_of
 from spark_monitor.topics import Topics
 
 ALERTS_QUERY = "alerts"
@@ -64,82 +58,6 @@ EARLIEST, LATEST = -2, -1
 
 OFFSETS_RETRIES = 18
 """With a Kafka that is wholly gone the query waits for three minutes, as by default, before it dies."""
-
-
-def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
-    """Start Spark; inside this process, if it runs there, with `task_slots` threads. Raises ClusterError."""
-    # What Spark runs of ours beside itself has the same packages as this process.
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    # Not `spark.jars`: those are known too late for the file system, and are copied at each start. An executor of a
-    # cluster has them from its image, which says the same.
-    os.environ["SPARK_DIST_CLASSPATH"] = f"{config.spark_jars_dir}/*"
-    # As a file, not as options: those stand in the list of processes.
-    if config.spark_properties_file is not None:
-        os.environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {config.spark_properties_file} pyspark-shell"
-    options = {
-        "spark.driver.memory": config.driver_memory,
-        "spark.local.dir": str(_emptied(config.checkpoint_dir / "working")),
-        "spark.driver.extraJavaOptions": f"{BESIDE_THE_HEAP} {log_options(config.log_level)}",
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        # What nobody looks at without the UI, and Spark keeps all the same: of the last thousand queries, by default.
-        "spark.sql.ui.retainedExecutions": "10",
-        "spark.ui.retainedJobs": "10",
-        "spark.ui.retainedStages": "10",
-        "spark.ui.retainedTasks": "100",
-        "spark.sql.session.timeZone": config.tz,
-        "spark.sql.shuffle.partitions": str(config.state_partitions),
-        "spark.sql.adaptive.enabled": "false",  # Real-time Mode does not know it.
-        # A whole stage in one method is longer than the 8,000 bytes that Java compiles: it would stay interpreted.
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.streaming.stateStore.providerClass": (
-            "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
-        ),
-        # Nobody looks at the number of rows, which costs a look into the store at each write.
-        "spark.sql.streaming.stateStore.rocksdb.trackTotalNumberOfRows": "false",
-        # All state stores together, in MB. Without it each takes what it likes.
-        "spark.sql.streaming.stateStore.rocksdb.boundedMemoryUsage": "true",
-        "spark.sql.streaming.stateStore.rocksdb.maxMemoryUsageMB": "128",
-        # A file's index must fit into a sixty-fourth of that, or it is read and unpacked anew for each look. With two
-        # hours of 1,000 warehouses, blocks of 4 KB (the default) serve 600 readings a second so, blocks of 16 KB 2,000;
-        # with these 2,000 are no effort.
-        "spark.sql.streaming.stateStore.rocksdb.blockSizeKB": "64",
-        "spark.sql.streaming.stateStore.rocksdb.highPriorityPoolRatio": "0.4",
-        # How many boundaries back a query could be set, which nobody does: a start needs the last two. By the default,
-        # a hundred, the disk would fill for eight hours.
-        "spark.sql.streaming.minBatchesToRetain": "3",
-        # Of the state all boundaries since the third last whole copy are kept. With a copy at every tenth, the default,
-        # those are thirty, and the disk would fill for two hours and a half. A copy is only what is new since the last.
-        "spark.sql.streaming.stateStore.minDeltasForSnapshot": "1",
-        # By default Hadoop starts a process for each right and each link of a file: forty for a small batch.
-        "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
-        "spark.sql.streaming.checkpointFileManagerClass": (
-            "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
-        ),
-        # Real-time Mode repeats a failed batch; format 1 could then reuse its half-written state files.
-        "spark.sql.streaming.stateStore.checkpointFormatVersion": "2",
-        # A reading waits this long for company on its way to a stateful step. The default makes up nine tenths of the
-        # status's latency: p50 30 ms instead of 4, measured at 300 readings/s.
-        "spark.shuffle.streaming.networkBufferMaxWaitTimeMs": "2",
-        # Spark allows one aggregation after another only where each result is final. Here every reading passes both
-        # exactly once, which is what Real-time Mode's aggregation does (tests/spark/test_status.py, and the integration
-        # test that counts statuses). The check has no finer switch.
-        "spark.sql.streaming.unsupportedOperationCheck": "false",
-    }
-    builder = SparkSession.builder.appName("spark-monitor")
-    for name, value in (options | place(config, task_slots)).items():
-        builder = builder.config(name, value)
-    try:
-        return builder.getOrCreate()
-    except Py4JJavaError as error:
-        raise ClusterError(f"Spark does not start: {cause_of(error)}") from error
-
-
-def _emptied(folder: Path) -> Path:
-    """Return a folder for the state that is worked on, without what a killed monitor left in it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
 
 
 def alerts_and_refusals(messages: DataFrame, rules: Rules) -> DataFrame:
@@ -217,8 +135,15 @@ def running_tasks(spark: SparkSession, run_ids: Iterable[str]) -> int:
     return sum(stage.numActiveTasks for stage in stages if stage is not None)
 
 
-def take_checkpoints(config: MonitorSettings, rules: Rules, kafka: Extent) -> dict[str, Checkpoint]:
-    """Return each query's checkpoint, and note it on disk; `kafka`: what the topics have. Raises OSError."""
+def checkpoints_place(config: MonitorSettings, task_slots: int) -> Place:
+    """Return where the checkpoints are. If that is elsewhere, Java starts, which can reach it, for Spark later."""
+    if config.checkpoint_location is None:
+        return LocalPlace(config.checkpoint_dir)
+    return HadoopPlace(java(config, task_slots), config.checkpoint_location.rstrip("/"))
+
+
+def take_checkpoints(config: MonitorSettings, rules: Rules, kafka: Extent, root: Place) -> dict[str, Checkpoint]:
+    """Return each query's checkpoint, and note it in `root`; `kafka`: what the topics have. Raises OSError."""
     combined = {name: status.streams for name, status in rules.statuses.items()}
     state = [config.state_partitions, NEAR_SECONDS, SLOT_SECONDS, SLOTS, READINGS_A_SLOT]
     read = read_by(rules)
@@ -238,7 +163,7 @@ def take_checkpoints(config: MonitorSettings, rules: Rules, kafka: Extent) -> di
     for name in read:
         # Through JSON, because it is compared with what stands in a file.
         layout = json.loads(json.dumps(layouts[name]))
-        checkpoints[name] = Checkpoint.take(config.checkpoint_dir, name, layout, elsewhere, kafka)
+        checkpoints[name] = Checkpoint.take(root, name, layout, elsewhere, kafka)
         elsewhere |= checkpoints[name].stands_at
     return checkpoints
 
@@ -283,7 +208,7 @@ def _read(spark: SparkSession, config: MonitorSettings, topics: Iterable[str], s
     )
 
 
-def _start(name: str, outgoing: DataFrame, folder: Path, config: MonitorSettings) -> StreamingQuery:
+def _start(name: str, outgoing: DataFrame, folder: Place, config: MonitorSettings) -> StreamingQuery:
     query: StreamingQuery = (
         outgoing.writeStream.queryName(name)
         .format("kafka")

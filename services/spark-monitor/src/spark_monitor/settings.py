@@ -25,6 +25,13 @@ class MonitorSettings(ServiceSettings):
     """What spark-monitor reads; the names are the fields' in capitals."""
 
     checkpoint_dir: Annotated[Path, Field(description="a folder")] = Path(".local/checkpoints")
+    checkpoint_location: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[a-z][a-z0-9.+-]*://\S+$",
+            description="an address like s3a://bucket/folder, or nothing",
+        ),
+    ] = None
     rules_file: Annotated[Path, Field(description="a file")] = Path("services/spark-monitor/rules.yaml")
     spark_jars_dir: Annotated[Path, Field(description="the folder with the connector's jars")] = Path(".local/jars")
     checkpoint_minutes: Annotated[int, Field(ge=1, le=60, description="whole minutes, 1 to 60")] = 5
@@ -34,7 +41,7 @@ class MonitorSettings(ServiceSettings):
         str | None, Field(pattern=r"^spark://[A-Za-z0-9._-]+:\d{1,5}$", description="spark://host:port, or nothing")
     ] = None
     spark_properties_file: Annotated[
-        ReadableFile | None, Field(description="a file with Spark's password, or nothing: then Spark asks nobody")
+        ReadableFile | None, Field(description="a file with more settings of Spark's, or nothing")
     ] = None
     executor_memory: Annotated[str, Field(pattern=r"^\d+[mg]$", description="a size like 512m or 2g")] = "512m"
     starting_offsets: Annotated[Literal["earliest", "latest"], Field(description="earliest or latest")] = "earliest"

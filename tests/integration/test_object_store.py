@@ -1,0 +1,168 @@
+"""Checkpoints on a real S3 server: the monitor's place survives its machine, and what is damaged there is said."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from pyarrow.fs import FileSelector, S3FileSystem  # type: ignore[import-untyped]
+from tests.eventually import eventually
+from tests.integration.monitor_process import ROOT, Client, MonitorProcess
+from tests.ports import free_ports
+
+from local_stack import jars
+from local_stack.kafka import Kafka
+from local_stack.layout import Site
+from local_stack.processes import running
+
+pytestmark = pytest.mark.long
+
+BUCKET = "warehouse"
+LOCATION = f"s3a://{BUCKET}/checkpoints"
+REGION, KEY, SECRET = "us-east-1", "the-key", "the-secret"
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run an S3 server that asks for keys and keeps its objects in memory; yield its address."""
+    folder = tmp_path_factory.mktemp("object-store")
+    (port,) = free_ports(1)
+    settings = folder / "s3proxy.properties"
+    settings.write_text(
+        f"s3proxy.endpoint=http://127.0.0.1:{port}\n"
+        "s3proxy.authorization=aws-v2-or-v4\n"
+        f"s3proxy.identity={KEY}\n"
+        f"s3proxy.credential={SECRET}\n"
+        "jclouds.provider=transient\n"
+        "jclouds.identity=unused\n"
+        "jclouds.credential=unused\n"
+    )
+    with running(folder / "logs") as processes:
+        s3proxy = jars.fetch(Path(__file__).parent / "object_store/pom.xml", Site().jars, processes)
+        command = ["java", "-cp", f"{s3proxy}/*", "org.gaul.s3proxy.Main", "--properties", str(settings)]
+        server = processes.start("s3proxy", command)
+
+        def answers() -> bool:
+            with socket.socket() as asked:
+                return asked.connect_ex(("127.0.0.1", port)) == 0
+
+        processes.wait_for(server, answers, timeout=60)
+        address = f"127.0.0.1:{port}"
+        client_of(address).create_dir(BUCKET)
+        yield address
+
+
+def client_of(address: str) -> S3FileSystem:
+    """Return a client of the server other than the monitor's."""
+    return S3FileSystem(
+        endpoint_override=address, scheme="http", access_key=KEY, secret_key=SECRET, region=REGION,
+        allow_bucket_creation=True,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def store(endpoint: str) -> S3FileSystem:
+    return client_of(endpoint)
+
+
+def spark_settings(file: Path, endpoint: str, secret: str) -> str:
+    """Write the file that says where the server is and how to be let in; return its path."""
+    file.write_text(
+        f"spark.hadoop.fs.s3a.endpoint http://{endpoint}\n"
+        f"spark.hadoop.fs.s3a.endpoint.region {REGION}\n"
+        "spark.hadoop.fs.s3a.path.style.access true\n"
+        # Not every server knows how to delete several at once.
+        "spark.hadoop.fs.s3a.multiobjectdelete.enable false\n"
+        f"spark.hadoop.fs.s3a.access.key {KEY}\n"
+        f"spark.hadoop.fs.s3a.secret.key {secret}\n"
+    )
+    return str(file)
+
+
+@pytest.fixture(scope="module")
+def monitor(
+    broker: Kafka, spark_jars: Path, endpoint: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MonitorProcess]:
+    folder = tmp_path_factory.mktemp("monitor")
+    settings = spark_settings(folder / "spark.properties", endpoint, SECRET)
+    process = MonitorProcess(
+        broker.bootstrap, folder, spark_jars, CHECKPOINT_LOCATION=LOCATION, SPARK_PROPERTIES_FILE=settings
+    )
+    process.start()
+    yield process
+    process.end()
+
+
+def boundaries(store: S3FileSystem, folder: str) -> list[int]:
+    """Return the numbers of a query's boundaries in the store."""
+    commits = FileSelector(f"{BUCKET}/checkpoints/{folder}/commits", allow_not_found=True)
+    return sorted(int(file.base_name) for file in store.get_file_info(commits) if file.base_name.isdigit())
+
+
+def send(client: Client, warehouse: str, first: int, last: int) -> None:
+    for number in range(first, last):
+        client.reading("suhu", warehouse, 81 + number / 100)
+    client.flush()
+
+
+def test_a_killed_monitor_goes_on_at_its_boundary_in_the_store(
+    monitor: MonitorProcess, client: Client, store: S3FileSystem
+) -> None:
+    send(client, "STORED", 0, 100)
+    client.reading("kelembaban", "STORED", 60)
+    client.flush()
+    monitor.wait_for("STORED", ["Suhu 81.99°C", "Suhu tinggi, kelembaban normal"])
+    for query in "alerts-1", "status-1", "incidents-1":
+        eventually(partial(boundaries, store, query), partial(str, f"no boundary of {query}"), 150)
+    send(client, "STORED", 100, 200)
+    monitor.wait_for("STORED", ["Suhu 82.99°C"])
+    monitor.kill()
+    send(client, "STORED", 200, 300)
+    monitor.start()
+    monitor.wait_for("STORED", [f"Suhu {81 + number / 100:.2f}°C" for number in range(300)])
+    lines = Counter(line for line in monitor.about("STORED") if line.startswith("[Peringatan"))
+    # The line that was being printed when it was killed may come twice, no more.
+    assert lines.total() <= 300 + 1
+    assert not [event for event in monitor.events if "starting anew" in event.get("event", "")]
+    # The state is there, too: the humidity of before is known, though it is too old now.
+    monitor.wait_for("STORED", ["- Suhu: 83.99°C\n- Kelembaban: -\n- Status: Data tidak lengkap (kelembaban terakhir "])
+
+
+def test_nothing_of_the_checkpoints_is_on_the_monitors_own_disk(monitor: MonitorProcess) -> None:
+    assert monitor.boundaries("alerts") == monitor.boundaries("status") == -1
+
+
+def test_a_file_that_was_cut_off_is_said(monitor: MonitorProcess, client: Client, store: S3FileSystem) -> None:
+    eventually(partial(boundaries, store, "alerts-1"), partial(str, "no boundary of alerts-1"), 150)
+    monitor.kill()
+    last = boundaries(store, "alerts-1")[-1]
+    store.open_output_stream(f"{BUCKET}/checkpoints/alerts-1/commits/{last}").close()
+    monitor.start()
+    news = f"alerts-1/commits/{last} is damaged: starting anew where it last stood"
+    eventually(lambda: any(event.get("event") == news for event in monitor.events), lambda: str(monitor.events), 10)
+    send(client, "ANEW", 0, 1)
+    monitor.wait_for("ANEW", ["Suhu 81.00°C"])
+
+
+def test_a_wrong_key_is_refused_with_the_name_of_the_setting(
+    broker: Kafka, spark_jars: Path, endpoint: str, tmp_path: Path
+) -> None:
+    env = os.environ | {
+        "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap,
+        "CHECKPOINT_DIR": str(tmp_path),
+        "CHECKPOINT_LOCATION": LOCATION,
+        "SPARK_PROPERTIES_FILE": spark_settings(tmp_path / "spark.properties", endpoint, "another"),
+        "SPARK_JARS_DIR": str(spark_jars),
+        "RULES_FILE": str(ROOT / "services/spark-monitor/rules.yaml"),
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "spark_monitor"], env=env, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ended.returncode == 1, ended.stderr
+    assert f"CHECKPOINT_LOCATION='{LOCATION}': expected a place to write" in ended.stderr
+    assert "another" not in ended.stderr
