@@ -44,19 +44,13 @@ refused: ## Show the last refused messages of the stack in Docker; LAST=100 show
 alarms: ## Show how good the alarms of the stack in Docker were; MINUTES=600 looks further back than an hour
 	@docker compose exec --no-TTY spark-monitor python -m spark_monitor alarms --minutes $(or $(MINUTES),60)
 
-SECURE := docker compose -f compose.yaml -f compose.secure.yaml
-
 .PHONY: secrets
-secrets: ## Make certificates and passwords for compose.secure.yaml; ROTATE=1: new ones, for make rotate
+secrets: ## Make certificates and passwords for compose.secure.yaml
 	@infra/make-secrets
 
 .PHONY: rotate
-rotate: ## Give the running secure stack new passwords and a new certificate; no reading is lost
-	@ROTATE=1 infra/make-secrets
-	$(SECURE) run --rm --no-deps kafka-users
-	$(SECURE) run --rm --no-deps topic-init
-	$(SECURE) restart $$($(SECURE) --profile '*' ps --services --status running | grep -vx -e kafka -e zookeeper)
-	$(SECURE) restart kafka
+rotate: ## Give the running secure stack new passwords and certificates, a cluster too; no reading is lost
+	@infra/rotate
 
 .PHONY: run
 run: $(VENV)/ready ## Start the stack without Docker, as processes; Ctrl-C stops it. SITE=pabrik adds the factory

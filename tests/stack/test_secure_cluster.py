@@ -5,7 +5,16 @@ from collections.abc import Iterator
 import pytest
 from tests.stack.hardening import HOLDS, assert_as_the_table_says
 from tests.stack.project import eventually
-from tests.stack.test_secure import ALERT, SUHU, SecureStack, secured, where_secrets_are_shown, why_refused, write
+from tests.stack.test_secure import (
+    ALERT,
+    SUHU,
+    SecureStack,
+    assert_new_passwords_take_effect_and_no_reading_is_lost,
+    secured,
+    where_secrets_are_shown,
+    why_refused,
+    write,
+)
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -50,3 +59,13 @@ def test_the_master_takes_no_work_from_who_has_no_password(secure: SecureStack) 
 
 def test_no_secret_is_in_what_docker_shows_or_in_a_log(secure: SecureStack) -> None:
     assert where_secrets_are_shown(secure) == []
+
+
+def test_changed_passwords_take_effect_everywhere_and_no_reading_is_lost(secure: SecureStack) -> None:
+    """With the brokers', that between them and ZooKeeper, and the one within Spark."""
+    old = secure.client("spark-monitor")
+    before = {name: secure.password(name) for name in ("kafka", "zookeeper", "spark")}
+    assert_new_passwords_take_effect_and_no_reading_is_lost(secure)
+    assert all(secure.password(name) != password for name, password in before.items())
+    for port in (secure.bootstrap, *secure.other_brokers):
+        assert "Authentication failed" in why_refused(old | {"bootstrap.servers": port}), port

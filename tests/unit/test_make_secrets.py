@@ -118,16 +118,35 @@ def test_a_user_that_came_later_gets_a_password_and_the_others_keep_theirs(tmp_p
     assert changed == {"passwords/producer-mesin", "mounted/producer-mesin"}
 
 
-def test_rotate_renews_the_users_passwords_and_the_certificate_only(tmp_path: Path, given: Path) -> None:
-    make(tmp_path / "s", given)
-    before = contents(tmp_path / "s")
-    make(tmp_path / "s", given, ROTATE="1")
-    after = contents(tmp_path / "s")
-    kept = {
-        "ca.key", "ca.pem", "mounted/ca.pem", "passwords/zookeeper", "mounted/zookeeper-jaas.conf", "passwords/spark",
-        "mounted/spark.properties",
-    }  # fmt: skip
-    assert {name for name, content in after.items() if before[name] == content} == kept
+OF_ZOOKEEPER = {"passwords/zookeeper", "mounted/zookeeper-jaas.conf"}
+AUTHORITY = {"ca.key", "ca.pem", "mounted/ca.pem"}
+
+
+def changed_by(folder: Path, given: Path, what: str) -> tuple[set[str], set[str]]:
+    """Return the files that ROTATE changes, and those that it keeps."""
+    make(folder, given)
+    before = contents(folder)
+    make(folder, given, ROTATE=what)
+    after = contents(folder)
+    assert after.keys() == before.keys()
+    kept = {name for name, content in after.items() if before[name] == content}
+    return after.keys() - kept, kept
+
+
+def test_rotate_renews_the_users_passwords_the_brokers_certificate_and_spark_s_password(
+    tmp_path: Path, given: Path
+) -> None:
+    assert changed_by(tmp_path / "s", given, "users")[1] == AUTHORITY | OF_ZOOKEEPER
+
+
+def test_rotate_renews_what_zookeeper_knows_others_by_apart(tmp_path: Path, given: Path) -> None:
+    assert changed_by(tmp_path / "s", given, "zookeeper")[0] == OF_ZOOKEEPER | {"mounted/kafka-jaas.conf"}
+
+
+def test_what_cannot_be_rotated_is_refused(tmp_path: Path, given: Path) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        make(tmp_path / "s", given, ROTATE="1")
+    assert refused.value.stderr == "ROTATE=1: expected users or zookeeper\n"
 
 
 def test_the_files_for_the_containers_say_the_passwords(tmp_path: Path, given: Path) -> None:
