@@ -135,9 +135,9 @@ growth: $(VENV)/ready $(BENCH)/plot/ready ## How cost grows with the rate, the w
 	python -m bench.growth
 	$(BENCH)/plot/bin/python bench/plot_growth.py bench/out/growth.json docs/growth.png
 
-.PHONY: bench-cluster
-bench-cluster: $(VENV)/ready ## The cluster beside one machine, in containers, 15 minutes; needs Docker
-	python -m bench.cluster
+.PHONY: bench-containers
+bench-containers: $(VENV)/ready ## The stack in containers: as it is, behind TLS, as a cluster; 20 minutes; needs Docker
+	python -m bench.containers
 
 .PHONY: lint
 lint: $(VENV)/ready ## Ruff and mypy

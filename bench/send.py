@@ -2,23 +2,30 @@
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from confluent_kafka import KafkaError, Message, Producer
 
 from bench.readings import TOPICS, Series
 from local_stack.layout import ROOT
+from sensorkit import settings
 
 
-def sending(bootstrap: str, series: Series, count: int, *options: str) -> "subprocess.Popen[bytes]":
-    """Start this program for the first `count` readings of a series; `options` as on its command line."""
+def sending(
+    bootstrap: str, series: Series, count: int, *options: str, variables: Mapping[str, str] | None = None
+) -> "subprocess.Popen[bytes]":
+    """Start this program for the first `count` readings of a series; `options` as on its command line.
+
+    `variables` say how Kafka lets it in, as our services are told.
+    """
     command = [sys.executable, "-m", "bench.send", bootstrap, series.name, str(series.rate), str(count), *options]
     if series.among is not None:
         command += ["--among", str(series.among)]
-    return subprocess.Popen(command, cwd=ROOT)
+    return subprocess.Popen(command, cwd=ROOT, env=os.environ | (variables or {}))
 
 
 def send(bootstrap: str, series: Series, count: int, *, paced: bool) -> None:
@@ -32,8 +39,9 @@ def send(bootstrap: str, series: Series, count: int, *, paced: bool) -> None:
         if error is not None:
             failures.append(error.str())
 
+    security = settings.load(settings.ServiceSettings).kafka_security.for_librdkafka()
     producer = Producer(
-        {"bootstrap.servers": bootstrap, "acks": "all", "linger.ms": 0 if paced else 50, "log_level": 0}
+        {"bootstrap.servers": bootstrap, "acks": "all", "linger.ms": 0 if paced else 50, "log_level": 0, **security}
     )
     # A backlog's readings lie in the past: from the future they would be refused.
     begun = time.time() - (0 if paced else count / series.rate)

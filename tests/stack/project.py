@@ -106,6 +106,14 @@ class Stack:
         time.sleep(seconds)  # this is the fault: nothing is waited for
         self.compose(BACK[how], service)
 
+    def variables(self) -> dict[str, str]:
+        """Return what a program of ours is told so that Kafka lets it in."""
+        return {}
+
+    def client(self) -> dict[str, Any]:
+        """Return the configuration of a client that Kafka lets in."""
+        return {"bootstrap.servers": self.bootstrap}
+
     def containers(self, *services: str) -> list[dict[str, Any]]:
         """Return what Docker knows of the services' containers, without those of `docker compose run`."""
         ids = self.compose("ps", "--all", "--quiet", *services).split()

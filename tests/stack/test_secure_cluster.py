@@ -5,12 +5,11 @@ from collections.abc import Iterator
 import pytest
 from tests.stack.hardening import HOLDS, assert_as_the_table_says
 from tests.stack.project import eventually
+from tests.stack.secure_project import SecureStack, secured
 from tests.stack.test_secure import (
     ALERT,
     SUHU,
-    SecureStack,
     assert_new_passwords_take_effect_and_no_reading_is_lost,
-    secured,
     where_secrets_are_shown,
     why_refused,
     write,

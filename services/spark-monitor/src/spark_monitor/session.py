@@ -18,6 +18,7 @@ from spark_monitor.supervisor import cause_of
 
 CHECKPOINTING = "org.apache.spark.sql.execution.streaming.checkpointing"
 
+
 def open_session(config: MonitorSettings, task_slots: int) -> SparkSession:
     """Start Spark; inside this process, if it runs there, with `task_slots` threads. Raises ClusterError."""
     try:
