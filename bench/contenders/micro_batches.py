@@ -24,10 +24,11 @@ def main() -> None:
             .load()
         )
 
+    read = queries.read_by(rules)
     transforms = {queries.ALERTS_QUERY: queries.alerts_and_refusals, queries.STATUS_QUERY: queries.statuses}
-    for name, topics in queries.read_by(rules).items():
+    for name, transform in transforms.items():
         (
-            transforms[name](messages(topics), rules)
+            transform(messages(read[name]), rules)
             .writeStream.queryName(name)
             .format("kafka")
             .option("kafka.bootstrap.servers", config.kafka_bootstrap_servers)
