@@ -23,6 +23,7 @@ QUIET_SECONDS = 3
 POLL_SECONDS = 0.05
 PROBE_RATE = 4
 WARM_UP_RATE = 3000
+RESTING_CORES, RESTING_SECONDS = 0.3, 5
 SETTLE_SECONDS = 3
 """At the beginning of each rate, not measured: connections and caches are those of another rate."""
 
@@ -31,13 +32,15 @@ SETTLE_SECONDS = 3
 class Plan:
     """How long and how much. Times in seconds, rates in readings a second.
 
-    The warm-up, in readings, is once, at a high rate: what is measured is a program that has run for a while.
+    The warm-up, in readings, is once, at a high rate: what is measured is a program that has run for a while. `rest` is
+    how long it may take to come to rest before what it costs then is measured.
     """
 
     rounds: int
     rates: Sequence[int]
     warm_up: int
     measured: float
+    rest: float
     idle: float
     backlog: int
 
@@ -77,6 +80,7 @@ def run(contender: Contender, bootstrap: str, jars: Path, folder: Path, plan: Pl
             for rate in plan.rates:
                 _at_rate(running, reader, bootstrap, rate, plan=plan, measured=measured)
             if is_first:
+                _come_to_rest(running, plan.rest)
                 used, since = running.cpu_seconds(), time.monotonic()
                 time.sleep(plan.idle)  # this is what is measured
                 measured.idle_cores = (running.cpu_seconds() - used) / (time.monotonic() - since)
@@ -116,6 +120,16 @@ def _at_rate(running: Running, reader: Reader, bootstrap: str, rate: int, *, pla
         measured.cores[rate] = (running.cpu_seconds() - used) / (time.monotonic() - since)
     found = reader.results()
     measured.alerts[rate], measured.statuses[rate] = list(found.alert_seconds), list(found.status_seconds)
+
+
+def _come_to_rest(running: Running, seconds: float) -> None:
+    """Wait, `seconds` at most, until it does little: the results are there, but it may have other work of its own."""
+    deadline = time.monotonic() + seconds
+    cores = 1.0
+    while cores > RESTING_CORES and time.monotonic() < deadline:
+        used, since = running.cpu_seconds(), time.monotonic()
+        time.sleep(RESTING_SECONDS)  # the pause of a poll that has a deadline
+        cores = (running.cpu_seconds() - used) / (time.monotonic() - since)
 
 
 @contextmanager
