@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import psutil
 import pytest
 from tests.eventually import eventually
 from tests.integration.monitor_process import Client, MonitorProcess, records
@@ -19,7 +18,6 @@ from tests.integration.monitor_process import Client, MonitorProcess, records
 from local_stack.kafka import Kafka
 from local_stack.layout import ROOT
 from spark_monitor import rules_file
-from spark_monitor.incident_query import NICENESS
 from spark_monitor.pulse import PULSE_SECONDS
 
 INCIDENTS = "monitor-insiden"
@@ -133,12 +131,6 @@ def test_without_readings_only_the_canary_makes_batches(monitor: MonitorProcess,
     assert time.monotonic() - at > 2 * PULSE_SECONDS, "a batch without a pulse"
     used = started_for_files / "log"
     assert not used.exists(), used.read_text()[:2000]
-
-
-def test_alerts_go_before_incidents(monitor: MonitorProcess) -> None:
-    processes = psutil.Process(monitor.process.pid).children(recursive=True)
-    nice = {process.nice() for process in processes if "pyspark.daemon" in " ".join(process.cmdline())}
-    assert nice == {0, NICENESS}, "what starts the workers, and a worker"
 
 
 def test_a_restart_goes_on_with_an_open_incident(monitor: MonitorProcess, client: Client) -> None:

@@ -4,7 +4,6 @@ Real-time Mode does not know this operator; it need not, as an incident takes ha
 state of each entity (see `incidents`) and calls when it is due, also while nothing comes.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -35,10 +34,6 @@ TRIGGER_SECONDS = 2
 """A batch takes about 0.3 s, whatever little is in it. A silence is found that much later."""
 
 BATCH_ENDS_SECONDS = 5
-
-NICENESS = 10
-"""Of the Python that judges incidents. When many thousand sensors fall silent at once it has a minute's work, and the
-alerts that come then go first."""
 
 RECORDS_AT_ONCE = 10_000
 """A sender may invent names; what comes of it must not fill the memory."""
@@ -128,8 +123,7 @@ class Incidents(StatefulProcessor):
         self._kept: ValueState
 
     def init(self, handle: StatefulProcessorHandle) -> None:
-        """Declare what is kept, in the process that will judge."""
-        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+        """Declare what is kept."""
         self._handle = handle
         self._kept = handle.getValueState("entity", "state string, timer long")
 
