@@ -76,8 +76,9 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         events.error("giving up", cause=f"Kafka does not say what its topics have: {error}")
         return 1
     except OSError as error:
-        setting = "CHECKPOINT_DIR" if config.checkpoint_location is None else "CHECKPOINT_LOCATION"
-        events.error("giving up", cause=f"{setting}={str(root)!r}: expected a place to write: {error}")
+        setting = "CHECKPOINT_LOCATION" if config.checkpoint_location else "CHECKPOINT_DIR"
+        where = config.checkpoint_location or str(config.checkpoint_dir)
+        events.error("giving up", cause=f"{setting}={where!r}: expected a place to write: {error}")
         return 1
     announce(checkpoints, kafka)
     status = checkpoints.get(queries.STATUS_QUERY)
