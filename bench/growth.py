@@ -13,14 +13,13 @@ from confluent_kafka import Consumer, TopicPartition
 
 from bench.broker import bench_kafka, renew_topics
 from bench.contender import OURS, Running
-from bench.measure import NotEqual, percentiles, started
+from bench.measure import WARM_UP_RATE, NotEqual, percentiles, started
 from bench.readings import Series
 from bench.results import CLIENT, Reader
 from bench.send import sending
 from local_stack.layout import ROOT
 
 OUT = ROOT / "bench" / "out"
-WARM_UP_RATE = 3_000
 WARM_UP_SECONDS = 20
 """The same for all points, or Java would have compiled more of it at one than at another."""
 

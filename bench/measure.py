@@ -81,9 +81,7 @@ def run(contender: Contender, bootstrap: str, jars: Path, folder: Path, plan: Pl
                 _at_rate(running, reader, bootstrap, rate, plan=plan, measured=measured)
             if is_first:
                 _come_to_rest(running, plan.rest)
-                used, since = running.cpu_seconds(), time.monotonic()
-                time.sleep(plan.idle)  # this is what is measured
-                measured.idle_cores = (running.cpu_seconds() - used) / (time.monotonic() - since)
+                measured.idle_cores = _cores(running, plan.idle)
             measured.memory = running.memory()
     finally:
         reader.end()
@@ -125,11 +123,15 @@ def _at_rate(running: Running, reader: Reader, bootstrap: str, rate: int, *, pla
 def _come_to_rest(running: Running, seconds: float) -> None:
     """Wait, `seconds` at most, until it does little: the results are there, but it may have other work of its own."""
     deadline = time.monotonic() + seconds
-    cores = 1.0
-    while cores > RESTING_CORES and time.monotonic() < deadline:
-        used, since = running.cpu_seconds(), time.monotonic()
-        time.sleep(RESTING_SECONDS)  # the pause of a poll that has a deadline
-        cores = (running.cpu_seconds() - used) / (time.monotonic() - since)
+    while time.monotonic() < deadline and _cores(running, RESTING_SECONDS) > RESTING_CORES:
+        pass
+
+
+def _cores(running: Running, seconds: float) -> float:
+    """Return how many cores its processes use, over some seconds."""
+    used, since = running.cpu_seconds(), time.monotonic()
+    time.sleep(seconds)  # this is what is measured
+    return (running.cpu_seconds() - used) / (time.monotonic() - since)
 
 
 @contextmanager

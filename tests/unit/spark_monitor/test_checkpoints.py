@@ -219,3 +219,27 @@ def test_starting_offsets_name_every_partition() -> None:
         "co2": {"0": -1},
     }
     assert starting_offsets({}, ["co2"], partitions, "earliest") == {"co2": {"0": -2}}
+
+
+class Away(LocalPlace):
+    """Can be looked through, but not read: its server has gone meanwhile."""
+
+    def read(self) -> bytes:
+        """Return what the note holds; nothing else."""
+        if self.name.endswith(".json"):
+            return super().read()
+        raise ConnectionError(str(self))
+
+
+def test_a_file_that_cannot_be_read_now_is_not_taken_for_damaged(tmp_path: Path) -> None:
+    spark_ran(take(tmp_path), 10, 20)
+    with pytest.raises(ConnectionError):
+        Checkpoint.take(Away(tmp_path), "alerts", LAYOUT, {}, Extent({}, {}))
+
+
+def test_what_is_no_file_is_damaged(tmp_path: Path) -> None:
+    first = take(tmp_path)
+    spark_ran(first, 10, 20)
+    (on_disk(first) / "commits/1").unlink()
+    (on_disk(first) / "commits/1").mkdir()
+    assert take(tmp_path).news == "alerts-1/commits/1 is damaged: starting anew where it last stood"

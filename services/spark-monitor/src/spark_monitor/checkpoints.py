@@ -205,8 +205,9 @@ def _offsets(file: Place) -> Offsets | None:
 
 
 def _last_json(file: Place) -> Any:  # noqa: ANN401 - any JSON
-    # That a file can't be read now, because its server is away, does not mean that it is damaged.
     try:
         return json.loads(file.read().decode().splitlines()[-1])
-    except (FileNotFoundError, ValueError, IndexError):
+    except ConnectionError:
+        raise  # that its server is away does not mean that the file is damaged
+    except (OSError, ValueError, IndexError):
         return None

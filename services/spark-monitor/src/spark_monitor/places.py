@@ -159,11 +159,11 @@ class HadoopPlace:
 
     @contextmanager
     def _files(self) -> Iterator[tuple[Any, Any]]:
-        """Yield Hadoop's file system and path of this place; what Java then raises is an OSError."""
+        """Yield Hadoop's file system and path of this place. Raises FileNotFoundError, or ConnectionError."""
         try:
             path = self.jvm.org.apache.hadoop.fs.Path(self.address)
             yield path.getFileSystem(self._settings()), path
         except Py4JJavaError as error:
             what = error.java_exception.toString()
-            kind = FileNotFoundError if "FileNotFoundException" in what else OSError
+            kind = FileNotFoundError if "FileNotFoundException" in what else ConnectionError
             raise kind(f"{self.address}: {what}") from error
