@@ -65,7 +65,7 @@ test-rules: $(VENV)/ready ## Run the rules' own tests, or those beside RULES_FIL
 	@python -m spark_monitor test-rules $(RULES_FILE)
 
 .PHONY: test
-test: lint test-unit test-spark test-integration test-stack test-faults ## All tests and checks; sets up what it needs
+test: lint test-unit test-spark test-integration test-stack test-faults ## Tests and checks of every day; sets up what it needs
 
 .PHONY: test-unit
 test-unit: $(VENV)/ready $(AUDIT)/ready ## Pure code, seconds

@@ -1,7 +1,7 @@
 """Readings -> records of incidents, through Spark's own stateful operator with its timers, in micro-batches.
 
 Real-time Mode does not know this operator; it need not, as an incident takes half a minute to begin. Spark keeps the
-state of each entity (see `incidents`) and calls when it is due, also while nothing comes.
+state of each entity (see `incidents`) and calls when it is due, in the next batch.
 """
 
 import time
@@ -31,7 +31,7 @@ STATE_FORMAT = 1
 """Of the text that `incidents` keeps. Another number, and the query starts anew, without what was open."""
 
 TRIGGER_SECONDS = 2
-"""A batch takes about 0.3 s, whatever little is in it. A silence is found that much later."""
+"""A batch takes about 0.3 s, whatever little is in it. A silence is found that much later while readings come."""
 
 BATCH_ENDS_SECONDS = 5
 
