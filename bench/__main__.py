@@ -8,6 +8,7 @@ import statistics
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,12 @@ def main() -> None:
         "plan", choices=PLANS, nargs="?", default="full", help="steps: this monitor with other settings, one at a time"
     )
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=known)
+    parser.add_argument("--seconds", type=float, help="of each rate that are measured, instead of the plan's")
     parser.add_argument("--out", type=Path, default=OUT, metavar="FOLDER")
     arguments = parser.parse_args()
     plan = PLANS[arguments.plan]
+    if arguments.seconds is not None:
+        plan = replace(plan, measured=arguments.seconds)
     planned = STEPS if arguments.plan == "steps" else CONTENDERS
     contenders = [known[name] for name in arguments.only or (each.name for each in planned)]
     arguments.out.mkdir(parents=True, exist_ok=True)
