@@ -212,7 +212,10 @@ def test_what_came_while_it_was_stopped_is_printed_once_and_nothing_again(
     assert len(new) == 201, "lines of before the stop were printed again"
 
 
+@pytest.mark.long
 def test_kill_9_in_mid_stream_loses_no_line_and_repeats_none(monitor: MonitorProcess, client: Client) -> None:
+    """Its like in the containers is among the short faults."""
+
     def send(first: int) -> None:
         for number in range(first, first + 100):
             client.reading("suhu", "KILLED", 81 + number / 100)
