@@ -13,7 +13,7 @@ from tests.stack.faults.sensors import largest_gap, times_of
 from tests.stack.project import Stack, eventually
 
 CUT_SECONDS = 60
-BAD_SECONDS = 20
+BAD_SECONDS = 30
 SHORTEST_DELAY, LONGEST_DELAY = 0.05, 0.15
 """Of each packet, one way, in seconds."""
 
