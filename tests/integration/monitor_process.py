@@ -101,6 +101,12 @@ class MonitorProcess:
         commits = (self._folder / "checkpoints").glob(f"{query}-*/commits/*")
         return max((int(commit.name) for commit in commits if commit.name.isdigit()), default=-1)
 
+    def read_until(self, query: str, boundary: int) -> dict[str, dict[str, int]]:
+        """Return the offsets, by topic and partition, at which a query's batch ended."""
+        (file,) = (self._folder / "checkpoints").glob(f"{query}-*/offsets/{boundary}")
+        offsets: dict[str, dict[str, int]] = json.loads(file.read_text().splitlines()[-1])
+        return offsets
+
     def about(self, gudang: str) -> list[str]:
         """Return the printed alerts and statuses of one warehouse; a status is one string of five lines."""
         found: list[str] = []

@@ -191,7 +191,7 @@ def test_a_topic_that_was_made_anew_is_read_from_its_beginning(tmp_path: Path) -
     assert anew.folder != first.folder
     assert anew.may_repeat == "nothing", "the same ids are of other readings now"
     assert anew.starting == {"suhu": {}}
-    assert starting_offsets(anew.starting, ["suhu"], {"suhu": 1}, "latest") == {"suhu": {"0": -2}}
+    assert starting_offsets(anew.starting, ["suhu"], {"suhu": {"0": 9}}, "latest") == {"suhu": {"0": -2}}
     assert anew.news is not None
     assert "less than was read of suhu" in anew.news
 
@@ -213,12 +213,9 @@ def test_a_damaged_note_is_said(tmp_path: Path) -> None:
 
 def test_starting_offsets_name_every_partition() -> None:
     known = {"suhu": {"0": 5}}
-    partitions = {"suhu": 2, "co2": 1, "other": 9}
-    assert starting_offsets(known, ["suhu", "co2"], partitions, "latest") == {
-        "suhu": {"0": 5, "1": -2},
-        "co2": {"0": -1},
-    }
-    assert starting_offsets({}, ["co2"], partitions, "earliest") == {"co2": {"0": -2}}
+    ends = {"suhu": {"0": 7, "1": 3}, "co2": {"0": 8}, "other": {"0": 9}}
+    assert starting_offsets(known, ["suhu", "co2"], ends, "latest") == {"suhu": {"0": 5, "1": -2}, "co2": {"0": 8}}
+    assert starting_offsets({}, ["co2"], ends, "earliest") == {"co2": {"0": -2}}
 
 
 class Away(LocalPlace):

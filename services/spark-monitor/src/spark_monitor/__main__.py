@@ -112,7 +112,7 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         return 1
     starters = queries.starters(
         spark, config, rules, checkpoints, topics,
-        pass_on=lambda records: causes.pass_on(records, time.time()), stop=stop,
+        ends=kafka.ends, pass_on=lambda records: causes.pass_on(records, time.time()), stop=stop,
     )  # fmt: skip
     supervised = {
         name: SupervisedQuery(name, start, stop, queries.STOPPED_BY.get(name, StreamingQuery.stop))

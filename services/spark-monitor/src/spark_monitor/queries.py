@@ -53,8 +53,8 @@ WRITTEN_BY = {
 STOPPED_BY = {INCIDENTS_QUERY: stop_between_batches}
 """What stops a query, where that is not simply done at once."""
 
-EARLIEST, LATEST = -2, -1
-"""Instead of offsets, in Spark's Kafka source."""
+EARLIEST = -2
+"""Instead of an offset, in Spark's Kafka source."""
 
 OFFSETS_RETRIES = 18
 """With a Kafka that is wholly gone the query waits for three minutes, as by default, before it dies."""
@@ -80,10 +80,14 @@ def starters(
     checkpoints: Mapping[str, Checkpoint],
     topics: Topics,
     *,
+    ends: Offsets,
     pass_on: PassOn,
     stop: threading.Event,
 ) -> dict[str, Callable[[], StreamingQuery]]:
-    """Return, for each query by name, what starts it; `pass_on` says what is published of the incidents' records."""
+    """Return, for each query by name, what starts it.
+
+    `ends`: where the topics ended when the monitor started; `pass_on` says what is published of the incidents' records.
+    """
     # The incidents know nothing of the canary: their records name the version of the file.
     all_rules = canary.with_canary(rules)
     transforms = {ALERTS_QUERY: alerts_and_refusals, STATUS_QUERY: statuses}
@@ -93,7 +97,7 @@ def starters(
     def messages(session: SparkSession, name: str) -> DataFrame:
         checkpoints[name].tidy()
         read = read_by(all_rules)[name]
-        starting = starting_offsets(checkpoints[name].starting, read, topics.partitions, config.starting_offsets)
+        starting = starting_offsets(checkpoints[name].starting, read, ends, config.starting_offsets)
         return _read(session, config, read, json.dumps(starting))
 
     def start_in_real_time(name: str) -> StreamingQuery:
@@ -169,20 +173,16 @@ def take_checkpoints(config: MonitorSettings, rules: Rules, kafka: Extent, root:
 
 
 def starting_offsets(
-    known: Offsets, topics: Iterable[str], partitions: Mapping[str, int], first_start: Literal["earliest", "latest"]
+    known: Offsets, topics: Iterable[str], ends: Offsets, first_start: Literal["earliest", "latest"]
 ) -> Offsets:
-    """Return an offset for each partition of the topics: the known one, or a number by which Spark means a word.
+    """Return an offset for each partition of the topics: the known one, or the number by which Spark means the first.
 
     A topic that was never read begins at `first_start`; a partition that a known topic got since, at its first reading.
+    `ends`: of all partitions, by which the latest is meant. Spark's own word would mean another reading for each query,
+    whatever was last when it came to start.
     """
-    unknown = {"earliest": EARLIEST, "latest": LATEST}[first_start]
-    return {
-        topic: {
-            str(number): known[topic].get(str(number), EARLIEST) if topic in known else unknown
-            for number in range(partitions[topic])
-        }
-        for topic in topics
-    }
+    begin = (ends if first_start == "latest" else {}) | known
+    return {topic: {number: begin.get(topic, {}).get(number, EARLIEST) for number in ends[topic]} for topic in topics}
 
 
 def _security(config: MonitorSettings) -> dict[str, str]:
