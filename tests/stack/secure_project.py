@@ -57,7 +57,7 @@ class SecureStack(Stack):
             consumer.assign(places)
             found: dict[tuple[int, int], Any] = {}
             while any(end not in found for end in ends if end[1] >= 0):
-                for message in consumer.consume(5000, 5):
+                for message in consumer.consume(5000, 0.2):
                     assert message.error() is None, message.error()
                     found[message.partition() or 0, message.offset() or 0] = json.loads(message.value() or b"")
         finally:

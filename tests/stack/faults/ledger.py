@@ -319,7 +319,7 @@ class Ledger:
             was_complete = is_complete
             ends = {(place.topic, place.partition): place.offset for place in self._ends(consumer)}
             while any(reached[place] < end for place, end in ends.items()):
-                for message in consumer.consume(5000, 1):
+                for message in consumer.consume(5000, 0.2):
                     if message.error() is None:
                         self._take(message, alerts, refusals)
                         reached[str(message.topic()), message.partition() or 0] = (message.offset() or 0) + 1
