@@ -128,6 +128,9 @@ class Ledger:
     must_be_refused: set[str] = field(default_factory=set)
     results: int = 0
     _errors: deque[KafkaError] = field(default_factory=lambda: deque(maxlen=5))
+    _given_up: deque[tuple[bytes | None, str, int | None]] = field(default_factory=deque)
+    """What the client gave up because the broker did not know the topic yet: it is sent again."""
+
     _next: int = 0
 
     def __post_init__(self) -> None:  # noqa: D105
@@ -182,10 +185,11 @@ class Ledger:
 
     def _produce(self, message: bytes | None, key: str, number: int | None) -> None:
         def delivered(error: KafkaError | None, kafka: Message) -> None:
-            if error is not None:
+            if error is not None and error.code() in NOT_KNOWN:
+                self._given_up.append((message, key, number))
+            elif error is not None:
                 self.failed[error.name()] += 1
-                return
-            if number is None:
+            elif number is None:
                 self.must_be_refused.add(f"{kafka.topic()}-{kafka.partition()}-{kafka.offset()}")
             else:
                 self.acknowledged[number] = kafka.offset() or 0
@@ -224,8 +228,14 @@ class Ledger:
 
     def flush(self) -> None:
         """Wait until every reading is acknowledged or failed."""
-        left = self._producer.flush(RESULT_SECONDS)
-        assert left == 0, f"{left} readings not acknowledged in {RESULT_SECONDS} s"
+
+        def none_is_left() -> bool:
+            for _ in range(len(self._given_up)):
+                self._produce(*self._given_up.popleft())
+            self._producer.flush(1)
+            return not (len(self._producer) or self._given_up)
+
+        eventually(none_is_left, lambda: f"not all readings acknowledged; {self._state()}", RESULT_SECONDS)
 
     def warehouse(self, number: int) -> str:
         """Return the warehouse of a number."""
@@ -275,7 +285,8 @@ class Ledger:
     def _state(self) -> str:
         return (
             f"{self._next} sent, {len(self.acknowledged)} acknowledged, {len(self._producer)} wait for Kafka, "
-            f"failed {dict(self.failed)}, the client said {list(self._errors)}, {len(self._log.found)} lines"
+            f"{len(self._given_up)} are to be sent again, failed {dict(self.failed)}, "
+            f"the client said {list(self._errors)}, {len(self._log.found)} lines"
         )
 
     def account(self, fault: str, *, expect_gone: int = 0) -> Row:
