@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from bench.broker import bench_kafka, renew_topics
 from bench.contender import OURS, Running
-from bench.measure import WARM_UP_RATE, NotEqual, percentiles, started
+from bench.measure import WARM_UP_RATE, NotEqual, come_to_rest, percentiles, started
 from bench.readings import Series
 from bench.results import CLIENT, Reader
 from bench.send import sending
@@ -22,6 +22,9 @@ from local_stack.layout import ROOT
 OUT = ROOT / "bench" / "out"
 WARM_UP_SECONDS = 20
 """The same for all points, or Java would have compiled more of it at one than at another."""
+
+REST_SECONDS = 240
+"""How long it may go on with the incidents of the warehouses that have just become known, before it is measured."""
 
 MEASURED_SECONDS = 15
 RESULTS_SECONDS = 600
@@ -101,6 +104,7 @@ def measure(point: Point, bootstrap: str, folder: Path, spark_jars: Path) -> dic
         with sending(bootstrap, warm_up, WARM_UP_RATE * WARM_UP_SECONDS) as sender:
             sender.wait()
         _wait_until_level(counter)
+        come_to_rest(monitor, REST_SECONDS)
         before, count = ends(counter), point.rate * MEASURED_SECONDS
         sampler = Sampler(bootstrap, point.rate)
         sampler.start()

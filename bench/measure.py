@@ -32,8 +32,9 @@ SETTLE_SECONDS = 3
 class Plan:
     """How long and how much. Times in seconds, rates in readings a second.
 
-    The warm-up, in readings, is once, at a high rate: what is measured is a program that has run for a while. `rest` is
-    how long it may take to come to rest before what it costs then is measured.
+    The warm-up, in readings, is once, at a high rate: what is measured is a program that has run for a while. A rate as
+    high comes right behind it, so the highest is first in `rates`. Before a lower one, and before what is measured at
+    rest, the program may take `rest` to come to rest.
     """
 
     rounds: int
@@ -78,9 +79,11 @@ def run(contender: Contender, bootstrap: str, jars: Path, folder: Path, plan: Pl
             with _sending_checked(reader, bootstrap, WARM_UP_RATE, plan.warm_up) as sender:
                 sender.wait()
             for rate in plan.rates:
+                if rate < WARM_UP_RATE:
+                    come_to_rest(running, plan.rest)
                 _at_rate(running, reader, bootstrap, rate, plan=plan, measured=measured)
             if is_first:
-                _come_to_rest(running, plan.rest)
+                come_to_rest(running, plan.rest)
                 measured.idle_cores = _cores(running, plan.idle)
             measured.memory = running.memory()
     finally:
@@ -120,7 +123,7 @@ def _at_rate(running: Running, reader: Reader, bootstrap: str, rate: int, *, pla
     measured.alerts[rate], measured.statuses[rate] = list(found.alert_seconds), list(found.status_seconds)
 
 
-def _come_to_rest(running: Running, seconds: float) -> None:
+def come_to_rest(running: Running, seconds: float) -> None:
     """Wait, `seconds` at most, until it does little: the results are there, but it may have other work of its own."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and _cores(running, RESTING_SECONDS) > RESTING_CORES:
