@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, TopicPartition
 from tests.stack.project import Stack, eventually
 from tests.stack.secure_project import secured
 
+from bench import rules
 from bench.measure import percentiles
 from bench.readings import Series
 from bench.send import sending
@@ -39,7 +40,8 @@ WORKERS = (1, 2, 3)
 def running(number: int, files: str) -> Iterator[Stack]:
     """Run the stack of some compose files; its sensors stand still, so that only what is sent is judged."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        env = {"WORKER_SLOTS": ONE_IS_ENOUGH, "CHECKPOINT_MINUTES": "60"}
+        rules_file = str(rules.for_these_sensors(Path(folder)))
+        env = {"WORKER_SLOTS": ONE_IS_ENOUGH, "CHECKPOINT_MINUTES": "60", "RULES_FILE": rules_file}
         with healthy(f"bench-{number}", Path(folder), files, env) as stack:
             stack.compose("stop", "producer-suhu", "producer-kelembaban")
             yield stack

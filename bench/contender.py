@@ -13,18 +13,12 @@ from pathlib import Path
 from typing import Self
 
 import psutil
-import yaml
 
+from bench import rules
 from local_stack.jars import SPARK_POM
 from local_stack.layout import ROOT
 
 STOP_SECONDS = 20
-SENSOR_INTERVAL = 120
-"""Seconds in which each sensor reports, as the rules are told, so that none falls silent before its round is over.
-
-By the shipped second nearly all of the bench's sensors would, and speak again, thousands of them each second.
-"""
-
 PROGRAMS = ROOT / "bench" / "contenders"
 FLINK_POM = ROOT / "bench" / "flink" / "pom.xml"
 ENVIRONMENTS = ROOT / ".venv-bench"
@@ -122,7 +116,7 @@ class Running:
             "CHECKPOINT_DIR": str(state / "checkpoints"),
             "JARS_DIR": str(jars),
             "SPARK_JARS_DIR": str(jars),
-            "RULES_FILE": str(_rules_for_these_sensors(state)),
+            "RULES_FILE": str(rules.for_these_sensors(state)),
             "HEARTBEAT_FILE": str(state / "heartbeat"),
             "PYTHONUNBUFFERED": "1",
             **contender.variables,
@@ -166,13 +160,3 @@ class Running:
             return []
         process = psutil.Process(self._process.pid)
         return [process, *process.children(recursive=True)]
-
-
-def _rules_for_these_sensors(folder: Path) -> Path:
-    """Return a copy of the shipped rules in which sensors report as seldom as the bench's."""
-    rules = yaml.safe_load((ROOT / "services/spark-monitor/rules.yaml").read_text("utf-8"))
-    for stream in rules["streams"].values():
-        stream["silence"]["interval"] = SENSOR_INTERVAL
-    copy = folder / "rules.yaml"
-    copy.write_text(yaml.safe_dump(rules, allow_unicode=True, sort_keys=False), "utf-8")
-    return copy
