@@ -127,7 +127,7 @@ bench: $(VENV)/ready $(patsubst %,$(BENCH)/%/ready,quix flink bytewax plot) ## S
 	$(BENCH)/plot/bin/python bench/plot.py bench/out/results.json $(if $(QUICK),bench/out,docs)/bench.png
 
 .PHONY: bench-steps
-bench-steps: $(VENV)/ready ## What each setting does to speed: this monitor with one of them changed, 20 minutes
+bench-steps: $(VENV)/ready ## What each setting does to speed: this monitor with one of them changed, 40 minutes
 	python -m bench steps
 
 .PHONY: growth

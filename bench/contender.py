@@ -79,6 +79,7 @@ def with_variables(name: str, title: str, **variables: str) -> Contender:
     return Contender(name, title, OURS.command, None, *MONITORS, variables=variables)
 
 
+LATE = "-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000 -XX:Tier4CompileThreshold=150000"
 WAIT = "spark.shuffle.streaming.networkBufferMaxWaitTimeMs"
 STEPS = (
     OURS,
@@ -93,6 +94,7 @@ STEPS = (
     ),
     with_variables("g1", "Java collects with G1 (serial)", _JAVA_OPTIONS="-XX:-UseSerialGC -XX:+UseG1GC"),
     with_variables("c1", "only Java's first compiler", _JAVA_OPTIONS="-XX:TieredStopAtLevel=1"),
+    with_variables("late", "its second compiler takes only what is called ten times as often", _JAVA_OPTIONS=LATE),
     with_variables("small", "a heap of 256 MB (512)", DRIVER_MEMORY="256m"),
     with_variables("boundaries", "a checkpoint boundary each minute (five)", CHECKPOINT_MINUTES="1"),
 )  # fmt: skip
