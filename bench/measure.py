@@ -23,7 +23,7 @@ QUIET_SECONDS = 3
 POLL_SECONDS = 0.05
 PROBE_RATE = 4
 WARM_UP_RATE = 3000
-RESTING_CORES, RESTING_SECONDS = 0.3, 5
+RESTING_CORES, RESTING_SECONDS = 0.3, 2
 SETTLE_SECONDS = 3
 """At the beginning of each rate, not measured: connections and caches are those of another rate."""
 
