@@ -131,7 +131,7 @@ bench-steps: $(VENV)/ready ## What each setting does to speed: this monitor with
 	python -m bench steps
 
 .PHONY: growth
-growth: $(VENV)/ready $(BENCH)/plot/ready ## How cost grows with the rate, the warehouses, the partitions; 20 minutes
+growth: $(VENV)/ready $(BENCH)/plot/ready ## How cost grows with the rate, the warehouses, the partitions; half an hour
 	python -m bench.growth
 	$(BENCH)/plot/bin/python bench/plot_growth.py bench/out/growth.json docs/growth.png
 
