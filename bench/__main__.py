@@ -21,7 +21,7 @@ from local_stack.layout import ROOT
 OUT = ROOT / "bench" / "out"
 PLANS = {
     "full": Plan(rounds=3, rates=(3000, 300, 6), warm_up=90_000, measured=20, rest=240, idle=30, backlog=1_000_000),
-    "quick": Plan(rounds=1, rates=(300,), warm_up=12_000, measured=7, rest=15, idle=5, backlog=10_000),
+    "quick": Plan(rounds=1, rates=(300,), warm_up=12_000, measured=7, rest=5, idle=5, backlog=10_000),
     "steps": Plan(rounds=1, rates=(300,), warm_up=30_000, measured=15, rest=60, idle=10, backlog=60_000),
     "smoke": Plan(rounds=1, rates=(20,), warm_up=500, measured=3, rest=0, idle=1, backlog=500),
 }

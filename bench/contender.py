@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -151,11 +151,19 @@ class Running:
 
     def cpu_seconds(self) -> float:
         """Return what all its processes have used of the processors so far."""
-        return sum(sum(each.cpu_times()[:2]) for each in self._all())
+        return self._sum(lambda each: sum(each.cpu_times()[:2]))
 
     def memory(self) -> float:
         """Return the memory of all its processes in MiB; what they share is counted once (PSS)."""
-        return sum(each.memory_full_info().pss for each in self._all()) / 2**20
+        return self._sum(lambda each: each.memory_full_info().pss) / 2**20
+
+    def _sum(self, of: Callable[[psutil.Process], float]) -> float:
+        """Return a figure of all its processes together; one that ends meanwhile has none."""
+        total = 0.0
+        for each in self._all():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += of(each)
+        return total
 
     def _all(self) -> list[psutil.Process]:
         if self._process.poll() is not None:
