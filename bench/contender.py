@@ -79,7 +79,12 @@ def with_variables(name: str, title: str, **variables: str) -> Contender:
     return Contender(name, title, OURS.command, None, *MONITORS, variables=variables)
 
 
-LATE = "-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000 -XX:Tier4CompileThreshold=150000"
+LATE = (
+    "-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000 "
+    "-XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000"
+)
+"""Ten times the defaults."""
+
 WAIT = "spark.shuffle.streaming.networkBufferMaxWaitTimeMs"
 STEPS = (
     OURS,
