@@ -79,11 +79,11 @@ def with_variables(name: str, title: str, **variables: str) -> Contender:
     return Contender(name, title, OURS.command, None, *MONITORS, variables=variables)
 
 
-LATE = (
-    "-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000 "
-    "-XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000"
+JAVAS_OWN = (
+    "-XX:Tier4InvocationThreshold=5000 -XX:Tier4MinInvocationThreshold=600 "
+    "-XX:Tier4CompileThreshold=15000 -XX:Tier4BackEdgeThreshold=40000"
 )
-"""Ten times the defaults."""
+"""When Java's second compiler takes a method, unless it is told otherwise."""
 
 WAIT = "spark.shuffle.streaming.networkBufferMaxWaitTimeMs"
 STEPS = (
@@ -99,7 +99,7 @@ STEPS = (
     ),
     with_variables("g1", "Java collects with G1 (serial)", _JAVA_OPTIONS="-XX:-UseSerialGC -XX:+UseG1GC"),
     with_variables("c1", "only Java's first compiler", _JAVA_OPTIONS="-XX:TieredStopAtLevel=1"),
-    with_variables("late", "its second compiler takes only what is called ten times as often", _JAVA_OPTIONS=LATE),
+    with_variables("c2", "its second compiler as soon as Java likes", _JAVA_OPTIONS=JAVAS_OWN),
     with_variables("small", "a heap of 256 MB (512)", DRIVER_MEMORY="256m"),
     with_variables("boundaries", "a checkpoint boundary each minute (five)", CHECKPOINT_MINUTES="1"),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from spark_monitor.java_options import BESIDE_THE_HEAP, LOST_AFTER_SECONDS, log_options, shared_classes
+from spark_monitor.java_options import LOST_AFTER_SECONDS, MEMORY_AND_COMPILER, log_options, shared_classes
 from spark_monitor.settings import MonitorSettings
 from spark_monitor.slots import shortage
 
@@ -37,7 +37,7 @@ def place(config: MonitorSettings, task_slots: int) -> dict[str, str]:
         "spark.driver.bindAddress": "0.0.0.0",  # noqa: S104 - the container's own network
         "spark.executor.memory": config.executor_memory,
         "spark.executor.extraJavaOptions": " ".join(
-            [BESIDE_THE_HEAP, log_options(config.log_level, "log4j2-executor.properties"), *shared_classes()]
+            [MEMORY_AND_COMPILER, log_options(config.log_level, "log4j2-executor.properties"), *shared_classes()]
         ),
         # What an executor prints otherwise stands in a file beside its work.
         "spark.executor.logs.rolling.strategy": "size",

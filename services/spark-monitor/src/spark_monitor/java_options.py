@@ -3,8 +3,14 @@
 import os
 from pathlib import Path
 
-BESIDE_THE_HEAP = "-XX:+UseSerialGC -XX:MaxDirectMemorySize=256m"
-"""Buffers of Kafka's client and of the shuffle, which without a limit may take as much as the heap again."""
+MEMORY_AND_COMPILER = (
+    # Buffers of Kafka's client and of the shuffle, which without a limit may take as much as the heap again.
+    "-XX:+UseSerialGC -XX:MaxDirectMemorySize=256m "
+    # Ten times Java's own: by those its second compiler takes a core for minutes, while readings wait for it.
+    "-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000 "
+    "-XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000"
+)
+"""Of a Java that works on readings. Measured in docs/performance.md."""
 
 LOST_AFTER_SECONDS = 15
 """Who is silent that long is gone, in a cluster. Spark's own minute, or two, would be a silence of the monitor."""

@@ -11,7 +11,7 @@ from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from spark_monitor.cluster import ClusterError, place
-from spark_monitor.java_options import BESIDE_THE_HEAP, log_options
+from spark_monitor.java_options import MEMORY_AND_COMPILER, log_options
 from spark_monitor.places import FILE_MANAGER
 from spark_monitor.settings import MonitorSettings
 from spark_monitor.supervisor import cause_of
@@ -46,7 +46,7 @@ def _conf(config: MonitorSettings, task_slots: int) -> SparkConf:
     options = {
         "spark.driver.memory": config.driver_memory,
         "spark.local.dir": str(_emptied(config.checkpoint_dir / "working")),
-        "spark.driver.extraJavaOptions": f"{BESIDE_THE_HEAP} {log_options(config.log_level)}",
+        "spark.driver.extraJavaOptions": f"{MEMORY_AND_COMPILER} {log_options(config.log_level)}",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         # What nobody looks at without the UI, and Spark keeps all the same: of the last thousand queries, by default.
