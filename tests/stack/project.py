@@ -123,9 +123,9 @@ class Stack:
         found: list[dict[str, Any]] = json.loads(inspected.stdout)
         return [each for each in found if each["Config"]["Labels"]["com.docker.compose.oneoff"] == "False"]
 
-    def log(self, service: str) -> list[str]:
-        """Return a service's log, stdout and stderr, without prefixes."""
-        return self.compose("logs", "--no-log-prefix", service).splitlines()
+    def log(self, service: str, since: float = 0) -> list[str]:
+        """Return a service's log since an epoch second, stdout and stderr, without prefixes."""
+        return self.compose("logs", "--no-log-prefix", "--since", f"{since:.3f}", service).splitlines()
 
     def statuses(self, warehouse: str) -> list[str]:
         """Return the printed statuses of a warehouse, each as its three lines."""

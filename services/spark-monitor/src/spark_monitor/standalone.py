@@ -46,7 +46,7 @@ def master(url: str) -> tuple[list[str], dict[str, str]]:
 def worker(url: str) -> tuple[list[str], dict[str, str]]:
     """Return Spark's command for a worker of the master at `url`, and its environment.
 
-    How much it offers, and on which port it listens, Spark reads itself: SPARK_WORKER_CORES, _MEMORY and _PORT.
+    How much it offers Spark reads itself: SPARK_WORKER_CORES and _MEMORY.
     """
     options = (
         f"{COMMON} -Dspark.worker.cleanup.enabled=true "
