@@ -72,7 +72,7 @@ class MonitorLog(threading.Thread):
         self.found: list[tuple[str, ...]] = []
         self._stack = stack
         self._pattern = re.compile(pattern)
-        self._since = f"{time.time():.3f}"
+        self._begun = self._since = f"{time.time():.3f}"
         self._taken: set[str] = set()
         self._logs: subprocess.Popen[bytes] | None = None
         self._stop_event = threading.Event()
@@ -80,19 +80,7 @@ class MonitorLog(threading.Thread):
     def run(self) -> None:
         """Follow until told to end."""
         while not self._stop_event.is_set():
-            (container,) = self._stack.containers("spark-monitor")
-            follow = ["docker", "logs", "--follow", "--timestamps", "--since", self._since, container["Id"]]
-            # The monitor may print thousands of lines a second: Python should see only those that are looked for.
-            choose = ["grep", "--line-buffered", "--perl-regexp", self._pattern.pattern]
-            with (
-                subprocess.Popen(follow, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as self._logs,
-                subprocess.Popen(choose, stdin=self._logs.stdout, stdout=subprocess.PIPE, text=True) as chosen,
-            ):
-                if self._stop_event.is_set():
-                    self._logs.terminate()
-                assert chosen.stdout is not None
-                for line in chosen.stdout:
-                    self._take(line)
+            self._read("--follow", "--since", self._since)
             self._stop_event.wait(0.5)
 
     def end(self) -> None:
@@ -100,6 +88,26 @@ class MonitorLog(threading.Thread):
         self._stop_event.set()
         if self._logs is not None:
             self._logs.terminate()
+        self.join()
+
+    def read_from_the_beginning(self) -> None:
+        """Take what was passed over. Whoever follows more slowly than lines come misses the end of a rotated file."""
+        self._read("--since", self._begun)
+
+    def _read(self, *options: str) -> None:
+        (container,) = self._stack.containers("spark-monitor")
+        read = ["docker", "logs", "--timestamps", *options, container["Id"]]
+        # The monitor may print thousands of lines a second: Python should see only those that are looked for.
+        choose = ["grep", "--line-buffered", "--perl-regexp", self._pattern.pattern]
+        with (
+            subprocess.Popen(read, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as self._logs,
+            subprocess.Popen(choose, stdin=self._logs.stdout, stdout=subprocess.PIPE, text=True) as chosen,
+        ):
+            if "--follow" in options and self._stop_event.is_set():
+                self._logs.terminate()
+            assert chosen.stdout is not None
+            for line in chosen.stdout:
+                self._take(line)
 
     def _take(self, line: str) -> None:
         """Note a line; one that was there before the log was opened again is the same down to the nanosecond."""
@@ -305,8 +313,11 @@ class Ledger:
             return processed <= lines.keys()
 
         # What never comes is in the row.
-        comes_true(all_are_printed, RESULT_SECONDS, look_every=LOOK_EVERY_SECONDS)
+        is_complete = comes_true(all_are_printed, RESULT_SECONDS / 2, look_every=LOOK_EVERY_SECONDS)
         self._log.end()
+        if not is_complete:
+            self._log.read_from_the_beginning()
+            all_are_printed()
         row.missing_lines = len(processed - lines.keys())
         row.repeated_lines = lines.total() - len(lines)
         return row
