@@ -86,9 +86,11 @@ class MonitorLog(threading.Thread):
     def end(self) -> None:
         """Follow no longer."""
         self._stop_event.set()
-        if self._logs is not None:
-            self._logs.terminate()
-        self.join()
+        # Again and again, as it may just be opening the log anew.
+        while self.is_alive():
+            if self._logs is not None:
+                self._logs.terminate()
+            self.join(LOOK_EVERY_SECONDS)
 
     def read_from_the_beginning(self) -> None:
         """Take what was passed over. Whoever follows more slowly than lines come misses the end of a rotated file."""
@@ -103,8 +105,6 @@ class MonitorLog(threading.Thread):
             subprocess.Popen(read, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as self._logs,
             subprocess.Popen(choose, stdin=self._logs.stdout, stdout=subprocess.PIPE, text=True) as chosen,
         ):
-            if "--follow" in options and self._stop_event.is_set():
-                self._logs.terminate()
             assert chosen.stdout is not None
             for line in chosen.stdout:
                 self._take(line)
@@ -313,7 +313,7 @@ class Ledger:
             return processed <= lines.keys()
 
         # What never comes is in the row.
-        is_complete = comes_true(all_are_printed, RESULT_SECONDS / 2, look_every=LOOK_EVERY_SECONDS)
+        is_complete = comes_true(all_are_printed, RESULT_SECONDS, look_every=LOOK_EVERY_SECONDS)
         self._log.end()
         if not is_complete:
             self._log.read_from_the_beginning()
