@@ -94,10 +94,21 @@ class Pulse(threading.Thread):
         except KafkaException as error:
             log.debug("Kafka does not answer", cause=str(error))
             self._note_broker(is_there=False)
+            self._renew_metadata()
         else:
             self._note_broker(is_there=True)
             self._causes.topics_are(newest, time.time())
             self._chain.results_end(end)
+
+    def _renew_metadata(self) -> None:
+        """Have the client ask for the partitions' leaders anew; it would keep for minutes what it was told last.
+
+        A broker that has just started may say that there are none.
+        """
+        try:
+            self._admin.list_topics(timeout=ASK_SECONDS)
+        except KafkaException as error:
+            log.debug("Kafka does not tell its topics", cause=str(error))
 
     def _note_broker(self, *, is_there: bool) -> None:
         self._chain.broker_answers(is_there=is_there)
