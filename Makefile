@@ -127,11 +127,11 @@ bench: $(VENV)/ready $(patsubst %,$(BENCH)/%/ready,quix flink bytewax plot) ## S
 	$(BENCH)/plot/bin/python bench/plot.py bench/out/results.json $(if $(QUICK),bench/out,docs)/bench.png
 
 .PHONY: bench-steps
-bench-steps: $(VENV)/ready ## What each setting does to speed: this monitor with one of them changed, 40 minutes
+bench-steps: $(VENV)/ready ## What each setting does to speed: this monitor with one of them changed, half an hour
 	python -m bench steps
 
 .PHONY: growth
-growth: $(VENV)/ready $(BENCH)/plot/ready ## How cost grows with the rate, the warehouses, the partitions; half an hour
+growth: $(VENV)/ready $(BENCH)/plot/ready ## How cost grows with the rate, the warehouses, the partitions; 20 minutes
 	python -m bench.growth
 	$(BENCH)/plot/bin/python bench/plot_growth.py bench/out/growth.json docs/growth.png
 

@@ -100,7 +100,7 @@ STEPS = (
     with_variables("g1", "Java collects with G1 (serial)", _JAVA_OPTIONS="-XX:-UseSerialGC -XX:+UseG1GC"),
     with_variables("c1", "only Java's first compiler", _JAVA_OPTIONS="-XX:TieredStopAtLevel=1"),
     with_variables("c2", "its second compiler as soon as Java likes", _JAVA_OPTIONS=JAVAS_OWN),
-    with_variables("small", "a heap of 256 MB (512)", DRIVER_MEMORY="256m"),
+    with_variables("heap", "a heap of 1 GB (512 MB)", DRIVER_MEMORY="1g"),
     with_variables("boundaries", "a checkpoint boundary each minute (five)", CHECKPOINT_MINUTES="1"),
 )  # fmt: skip
 """This monitor, and it with one thing each as it was before, as it is by default, or as it might be."""

@@ -21,7 +21,7 @@ class Builder(SparkSession.Builder):
         """Return the session, with each option set or left out as asked for."""
         for name, value in CHANGED.items():
             if value is None:
-                self._options.pop(name)
+                self._options.pop(name, None)  # a batch asks for its session with no options
             elif name.startswith("spark."):
                 self.config(name, value)
         return super().getOrCreate()
