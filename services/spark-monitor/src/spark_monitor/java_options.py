@@ -6,9 +6,9 @@ from pathlib import Path
 MEMORY_AND_COMPILER = (
     # Buffers of Kafka's client and of the shuffle, which without a limit may take as much as the heap again.
     "-XX:+UseSerialGC -XX:MaxDirectMemorySize=256m "
-    # Ten times Java's own: by those its second compiler takes a core for minutes, while readings wait for it.
-    "-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000 "
-    "-XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000"
+    # A hundred times Java's own: by those its second compiler takes a core for minutes, while readings wait for it.
+    "-XX:Tier4InvocationThreshold=500000 -XX:Tier4MinInvocationThreshold=60000 "
+    "-XX:Tier4CompileThreshold=1500000 -XX:Tier4BackEdgeThreshold=4000000"
 )
 """Of a Java that works on readings. Measured in docs/performance.md."""
 
