@@ -43,7 +43,7 @@ def test_each_notices_soon_that_kafka_is_back(stoppable_kafka: Kafka) -> None:
     try:
         for outage in range(1, OUTAGES + 1):
             stoppable_kafka.stop_broker()
-            time.sleep(OUTAGE_SECONDS)  # after a short one no client has been seen to hear of no leader
+            time.sleep(OUTAGE_SECONDS)  # this is the outage; after a short one no client was seen to hear of no leader
             stoppable_kafka.start_broker()
             wait_for_lines(told, 2 * outage)
     finally:
