@@ -122,7 +122,8 @@ $(BENCH)/%/ready: bench/requirements/%.txt
 	@touch $@
 
 .PHONY: bench
-bench: $(VENV)/ready $(patsubst %,$(BENCH)/%/ready,quix flink bytewax plot) ## Speed beside others, an hour; QUICK=1 takes 8 minutes
+bench: ## Speed beside others, an hour; QUICK=1 takes 8 minutes
+	@$(MAKE) --no-print-directory --jobs=2 $(VENV)/ready $(patsubst %,$(BENCH)/%/ready,quix flink bytewax plot)
 	python -m bench $(if $(QUICK),quick,full)
 	$(BENCH)/plot/bin/python bench/plot.py bench/out/results.json $(if $(QUICK),bench/out,docs)/bench.png
 

@@ -139,11 +139,15 @@ class Stack:
 
     def events(self, since: float, service: str = "spark-monitor") -> list[dict[str, Any]]:
         """Return what a service's own log said since an epoch second."""
+        return [json.loads(line) for line in self.errors(since, service) if line.startswith("{")]
+
+    def errors(self, since: float, service: str) -> list[str]:
+        """Return what a service wrote to stderr since an epoch second."""
         found = []
         for container in self.containers(service):
             logs = ["docker", "logs", "--since", f"{since:.3f}", container["Id"]]
             said = subprocess.run(logs, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=True).stderr
-            found += [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+            found += said.splitlines()
         return found
 
     def read(self, topic: str, since: float) -> list[Any]:

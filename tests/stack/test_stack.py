@@ -16,6 +16,9 @@ ALERT = re.compile(
     r" - \d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 )
 
+SPARKS_OWN = ("WARNING: Using incubator modules", "Starting Streaming Transform", "Streaming Transform")
+"""What Java and Spark write past every setting for their logs."""
+
 
 def send(stack: Stack, stream: str, *readings: dict[str, Any]) -> None:
     producer = Producer({"bootstrap.servers": stack.bootstrap})
@@ -49,6 +52,12 @@ def test_every_container_is_healthy_and_the_status_comes_too(stack: Stack) -> No
     eventually(lambda: printed(stack, "- Status: "), lambda: "no status line")
     topic_init = stack.containers("topic-init")[0]
     assert topic_init["State"]["ExitCode"] == 0
+
+
+def test_all_that_the_monitor_says_besides_its_lines_is_json(stack: Stack) -> None:
+    said = [line for line in stack.errors(0, "spark-monitor") if line]
+    assert any("watching" in line for line in said), said
+    assert [line for line in said if not line.startswith(("{", *SPARKS_OWN))] == []
 
 
 def test_any_client_on_this_machine_is_answered_word_for_word(stack: Stack) -> None:
