@@ -24,6 +24,9 @@ TOPIC = "sensor-suhu-gudang"
 LIMIT, STEP, STEPS = 80, 0.01, 10_000
 RESULT_SECONDS = 240
 LOOK_EVERY_SECONDS = 0.2
+FOLLOW_SECONDS = 60
+"""Docker's log is opened anew as often: whoever follows may hear nothing more once it was rotated."""
+
 BATCH_SECONDS = 0.02
 
 
@@ -72,15 +75,15 @@ class MonitorLog(threading.Thread):
         self.found: list[tuple[str, ...]] = []
         self._stack = stack
         self._pattern = re.compile(pattern)
-        self._begun = self._since = f"{time.time():.3f}"
-        self._taken: set[str] = set()
+        self._since = f"{time.time():.3f}"
+        self._taken: set[tuple[str, ...]] = set()
         self._logs: subprocess.Popen[bytes] | None = None
         self._stop_event = threading.Event()
 
     def run(self) -> None:
         """Follow until told to end."""
         while not self._stop_event.is_set():
-            self._read("--follow", "--since", self._since)
+            self._read("--follow", "--since", self._since, seconds=FOLLOW_SECONDS)
             self._stop_event.wait(0.5)
 
     def end(self) -> None:
@@ -93,12 +96,17 @@ class MonitorLog(threading.Thread):
             self.join(LOOK_EVERY_SECONDS)
 
     def read_from_the_beginning(self) -> None:
-        """Take what was passed over. Whoever follows more slowly than lines come misses the end of a rotated file."""
-        self._read("--since", self._begun)
+        """Take what was passed over. Whoever follows more slowly than lines come misses the end of a rotated file.
 
-    def _read(self, *options: str) -> None:
+        All of the log: asked for what came since a moment Docker 20.10 leaves out every file that it has compressed,
+        where the oldest of them is older than that.
+        """
+        self._read()
+
+    def _read(self, *options: str, seconds: float = 0) -> None:
+        """Take the lines that Docker gives, for so many seconds at most; 0 is until it has no more."""
         (container,) = self._stack.containers("spark-monitor")
-        read = ["docker", "logs", "--timestamps", *options, container["Id"]]
+        read = ["timeout", str(seconds), "docker", "logs", "--timestamps", *options, container["Id"]]
         # The monitor may print thousands of lines a second: Python should see only those that are looked for.
         choose = ["grep", "--line-buffered", "--perl-regexp", self._pattern.pattern]
         with (
@@ -110,11 +118,14 @@ class MonitorLog(threading.Thread):
                 self._take(line)
 
     def _take(self, line: str) -> None:
-        """Note a line; one that was there before the log was opened again is the same down to the nanosecond."""
+        """Note a line; one that was there before the log was opened again is the same down to the nanosecond.
+
+        By what was looked for: the last line may be cut off where Docker was no longer asked.
+        """
         self._since = line.split(" ", 1)[0]
         match = self._pattern.match(line)
-        if match and line not in self._taken:
-            self._taken.add(line)
+        if match and match.groups() not in self._taken:
+            self._taken.add(match.groups())
             self.found.append(match.groups())
 
 
