@@ -89,7 +89,7 @@ test-long: $(VENV)/ready test-cluster ## What takes too long for `make test`: sl
 	pytest tests/stack/test_secure.py
 
 .PHONY: test-cluster
-test-cluster: $(VENV)/ready ## Three brokers and a Spark cluster, and what of it may be lost, an hour; needs Docker
+test-cluster: $(VENV)/ready ## Three brokers and a Spark cluster, and what of it may be lost, half an hour; needs Docker
 	pytest -v tests/stack -m cluster
 
 .PHONY: test-faults
