@@ -15,12 +15,12 @@ from tests.stack.test_stack import printed, send
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 RATE = 2000
-"""Readings a second while a broker, a worker or the master is lost. Two cores that three brokers, three workers and who
-watches them share are full with it."""
+"""Readings a second while a broker, a worker, the master or ZooKeeper's leader is lost. Two cores that three brokers,
+three workers and who watches them share are full with it."""
 
 RATE_WITH_ROOM = 500
 """Where all of Spark starts again, or more of it: what came meanwhile is judged besides what comes, and cores that are
-full already would never be done with it."""
+full already have nothing left for it."""
 
 SPREAD = 96
 """Warehouses that take turns: with so many, each of the twelve partitions has some, and each must come back."""
