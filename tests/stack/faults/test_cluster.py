@@ -20,7 +20,7 @@ three workers and who watches them share are full with it."""
 
 RATE_WITH_ROOM = 500
 """Where all of Spark starts again, or more of it: what came meanwhile is judged besides what comes, and cores that are
-full already have nothing left for it."""
+full already should have little left for it."""
 
 SPREAD = 96
 """Warehouses that take turns: with so many, each of the twelve partitions has some, and each must come back."""
