@@ -107,6 +107,18 @@ class Stack:
         time.sleep(seconds)  # this is the fault: nothing is waited for
         self.compose(BACK[how], service)
 
+    def crash(self, service: str, *command: str) -> None:
+        """Run a command in a service's first container that ends it from inside, until Docker has started it again."""
+        before = self.containers(service)[0]["RestartCount"]
+        # Not checked: the command may be gone together with the container.
+        self.compose("exec", "-T", service, *command, check=False)
+
+        def is_back() -> bool:
+            now = self.containers(service)[0]
+            return bool(now["RestartCount"] > before and now["State"]["Running"])
+
+        eventually(is_back, lambda: f"{service} was not started again", 30)
+
     def variables(self) -> dict[str, str]:
         """Return what a program of ours is told so that Kafka lets it in."""
         return {}

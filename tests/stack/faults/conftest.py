@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -80,12 +80,13 @@ def around(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -
             on.compose("up", "--detach", "--no-recreate")
         on.wait_until_healthy()
         crashes = crashes_of_producers(on)
-        disturbance = Fault(Ledger(on, name, spread))
-        with disturbance.ledger.stream(rate):
-            if rate:
-                disturbance.ledger.wait_for_a_new_line(time.time())
-            yield disturbance
-        row = disturbance.ledger.account(fault, expect_gone=disturbance.expect_gone)
+        with closing(Ledger(on, name, spread)) as ledger:
+            disturbance = Fault(ledger)
+            with ledger.stream(rate):
+                if rate:
+                    ledger.wait_for_a_new_line(time.time())
+                yield disturbance
+            row = ledger.account(fault, expect_gone=disturbance.expect_gone)
         row.seconds_to_recover = max(disturbance.recoveries, default=None)
         row.remark = disturbance.remark
         request.config.stash[ROWS].append(row)

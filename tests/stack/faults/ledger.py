@@ -174,6 +174,10 @@ class Ledger:
         self._results_from = self._ends(consumer)
         consumer.close()
 
+    def close(self) -> None:
+        """Follow the monitor's log no longer."""
+        self._log.end()
+
     def _consumer(self) -> Consumer:
         return Consumer({"bootstrap.servers": self.stack.bootstrap, "group.id": "ledger", "enable.auto.commit": False})
 

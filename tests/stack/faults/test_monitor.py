@@ -13,15 +13,8 @@ PAUSE_SECONDS = 30
 
 
 def kill_the_monitor(stack: Stack) -> None:
-    """End the process from inside, as a crash does; Docker starts it again by its restart policy."""
-    (before,) = stack.containers("spark-monitor")
-    stack.compose("exec", "-T", "spark-monitor", "pkill", "-KILL", "-f", "^python -m spark_monitor", check=False)
-
-    def is_back() -> bool:
-        (now,) = stack.containers("spark-monitor")
-        return bool(now["RestartCount"] > before["RestartCount"] and now["State"]["Running"])
-
-    eventually(is_back, lambda: "not started again", 30)
+    """End its process as a crash does, and wait until Docker has started it again."""
+    stack.crash("spark-monitor", "pkill", "-KILL", "-f", "^python -m spark_monitor")
 
 
 def assert_lines_came_once(fault: Fault, kills: int) -> None:

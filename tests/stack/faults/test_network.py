@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.stack.faults.ledger import Ledger
-from tests.stack.faults.sensors import largest_gap, times_of
+from tests.stack.faults.sensors import missed_seconds, times_of
 from tests.stack.project import Stack, eventually
 
 CUT_SECONDS = 60
@@ -108,7 +108,7 @@ def no_second_missing(stack: Stack) -> Iterator[None]:
     eventually(lambda: any(at > over for at in times_of(stack, sensor, begun)), lambda: "nothing since it is back", 60)
     times = [at for at in times_of(stack, sensor, begun) if at <= over + 1]
     assert times[0] < begun + 3
-    assert largest_gap(times) < 1.5, f"readings are missing: {times}"
+    assert missed_seconds(times) == 0, times
 
 
 def seconds_to_lines(ledger: Ledger) -> list[float]:
