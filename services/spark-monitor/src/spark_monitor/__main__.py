@@ -88,6 +88,7 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
     chain = Chain()
     reporter = Reporter(
         config.kafka_bootstrap_servers,
+        topics.partitions,
         display,
         figures,
         _only_for_lines(),

@@ -8,7 +8,7 @@ topics back from before that boundary. The commit's metadata says from where.
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TextIO
@@ -18,10 +18,10 @@ from cachetools import LRUCache
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from pydantic_core import from_json
 
-from sensorkit.kafka_client import CLIENT, ErrorLog
+from sensorkit.kafka_client import CLIENT, ErrorLog, wait_for_kafka
 from spark_monitor.causes import BROKER
 from spark_monitor.chain import Chain
-from spark_monitor.checkpoints import Repetition
+from spark_monitor.checkpoints import Offsets, Repetition
 from spark_monitor.display import Display
 from spark_monitor.figures import Figures
 from spark_monitor.outgoing import ALERTS, HEARTBEATS, INCIDENTS, REFUSED, STATUSES
@@ -44,6 +44,9 @@ KAFKA_SECONDS = 10
 
 Place = tuple[str, int]
 """A topic and a partition's number."""
+
+Known = tuple[TopicPartition, int, int]
+"""What is committed of a partition, its first offset, and its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class Reporter(threading.Thread):
     def __init__(
         self,
         bootstrap_servers: str,
+        partitions: Mapping[str, int],
         display: Display,
         figures: Figures,
         out: TextIO,
@@ -80,7 +84,10 @@ class Reporter(threading.Thread):
         may_repeat: Mapping[str, Repetition],
         notes: Path,
     ) -> None:
-        """`may_repeat`: which results of each topic may come again, so have to be remembered; `notes`: a folder."""
+        """`partitions`: how many each topic has; `notes`: a folder.
+
+        `may_repeat`: which results of each topic may come again, so have to be remembered.
+        """
         super().__init__(name="reporter", daemon=True)
         self._consumer = Consumer(
             {
@@ -99,6 +106,7 @@ class Reporter(threading.Thread):
                 **CLIENT,
             }
         )
+        self._partitions = partitions
         self._display = display
         self._figures = figures
         self._quality = quality
@@ -107,7 +115,7 @@ class Reporter(threading.Thread):
         self._may_repeat = may_repeat
         self._notes = notes
         self._printed: dict[Place, Printed] = {}
-        self._seen: dict[str, Seen] = defaultdict(Seen)
+        self._seen: dict[Place, Seen] = defaultdict(Seen)
         self._positions: dict[Place, int] = {}
         self._printed_until: dict[Place, int] = {}
         self._read_back_from: dict[Place, int] = {}
@@ -115,7 +123,8 @@ class Reporter(threading.Thread):
         self._uncommitted: set[Place] = set()
         self._committed_at = 0.0
         self._looked_for_due_at = 0.0
-        self._boundaries: list[frozenset[str]] = []
+        self._boundaries_told: deque[tuple[Place, int]] = deque()
+        self._boundaries_ahead: dict[Place, deque[int]] = defaultdict(deque)
         self._told: deque[str] = deque()
         self._incidents: LRUCache[tuple[str, str, float | None], bool] = LRUCache(MAX_INCIDENTS)
         self._finish = threading.Event()
@@ -133,7 +142,11 @@ class Reporter(threading.Thread):
     def run(self) -> None:
         """Print until told to finish."""
         try:
-            self._assign()
+            # The broker may just have started: it has its topics, but does not say yet what was committed.
+            known = wait_for_kafka(self._ask, self._finish)
+            if known is None:
+                return
+            self._assign(known)
             while not self._finish.is_set():
                 self._step()
             ends = self._ends()
@@ -149,9 +162,13 @@ class Reporter(threading.Thread):
         """Return for how long the reporter has not been at the end of its topics."""
         return time.monotonic() - self._caught_up_at
 
-    def boundary(self, topics: Iterable[str]) -> None:
-        """Say that the query that writes `topics` has completed a checkpoint: what came before is not repeated."""
-        self._boundaries.append(frozenset(topics))
+    def boundary(self, ends: Offsets) -> None:
+        """Say that a query has completed a checkpoint: what stands before `ends` in its topics is not repeated behind.
+
+        It counts for a partition when this thread is there: a repetition may still be on its way to it.
+        """
+        for topic, partitions in ends.items():
+            self._boundaries_told.extend(((topic, int(number)), end) for number, end in partitions.items())
 
     def tell(self, line: str) -> None:
         """Print a line that stands in no topic."""
@@ -161,14 +178,19 @@ class Reporter(threading.Thread):
         """Print what is in the topics now, then end. Call when the queries have stopped."""
         self._finish.set()
 
-    def _assign(self) -> None:
+    def _ask(self) -> list[Known]:
+        """Return what Kafka knows of each partition. Raises KafkaException."""
+        everywhere = [TopicPartition(topic, number) for topic in TOPICS for number in range(self._partitions[topic])]
+        return [
+            (committed, *self._consumer.get_watermark_offsets(committed, timeout=KAFKA_SECONDS))
+            for committed in self._consumer.committed(everywhere, timeout=KAFKA_SECONDS)
+        ]
+
+    def _assign(self, known: list[Known]) -> None:
         """Start each partition where reading back must begin."""
-        metadata = self._consumer.list_topics(timeout=KAFKA_SECONDS)
-        everywhere = [TopicPartition(topic, number) for topic in TOPICS for number in metadata.topics[topic].partitions]
         starts = []
-        for committed in self._consumer.committed(everywhere, timeout=KAFKA_SECONDS):
+        for committed, first, end in known:
             place = (committed.topic, committed.partition)
-            first, end = self._consumer.get_watermark_offsets(committed, timeout=KAFKA_SECONDS)
             self._printed[place] = Printed(self._notes, *place)
             # Beyond the end: the topic was made anew, and nothing of it is printed yet. Below 0: nothing was ever.
             is_known = 0 <= committed.offset <= end
@@ -203,8 +225,10 @@ class Reporter(threading.Thread):
             self._print(self._display.due(time.time()))
         while self._told:
             self._print([self._told.popleft()])
-        while self._boundaries:
-            self._pass_boundary(self._boundaries.pop(0))
+        while self._boundaries_told:
+            place, end = self._boundaries_told.popleft()
+            self._boundaries_ahead[place].append(end)
+            self._pass_boundaries(place)
         if self._uncommitted and time.monotonic() - self._committed_at >= COMMIT_SECONDS:
             self._commit(asynchronous=True)
 
@@ -223,6 +247,7 @@ class Reporter(threading.Thread):
             # The canary's would say so however many alerts are still to be read.
             if result.place[0] != HEARTBEATS and time.time() - result.written_at < CAUGHT_UP_SECONDS:
                 self._caught_up_at = time.monotonic()
+        self._pass_boundaries(result.place)
 
     def _print(self, lines: list[str]) -> None:
         if lines:
@@ -284,24 +309,22 @@ class Reporter(threading.Thread):
         return []
 
     def _is_first(self, result: Result, series: str, offset: int) -> bool:
-        topic, seen = result.place[0], self._seen[result.place[0]]
         # A query without its checkpoint repeats all there is, through many boundaries.
         is_old = result.offset < self._printed_until[result.place]
-        for_good = is_old and self._may_repeat.get(topic) == "everything"
-        return seen.add(series, offset, for_good=for_good)
+        for_good = is_old and self._may_repeat.get(result.place[0]) == "everything"
+        return self._seen[result.place].add(series, offset, for_good=for_good)
 
-    def _pass_boundary(self, topics: frozenset[str]) -> None:
-        """Move up to where reading back would begin.
+    def _pass_boundaries(self, place: Place) -> None:
+        """Move up to where reading back would begin, and forget what will not be repeated.
 
-        By one boundary less than possible: the query went on before this thread heard of the boundary.
+        By one boundary less than possible: the query went on before it was asked where its topics end.
         """
-        for place, position in self._positions.items():
-            if place[0] in topics:
-                self._read_back_from[place] = self._at_last_boundary[place]
-                self._at_last_boundary[place] = position
-                self._uncommitted.add(place)
-        for topic in topics:
-            self._seen[topic].start_generation()
+        ahead = self._boundaries_ahead[place]
+        while ahead and ahead[0] <= self._positions[place]:
+            self._read_back_from[place] = self._at_last_boundary[place]
+            self._at_last_boundary[place] = ahead.popleft()
+            self._uncommitted.add(place)
+            self._seen[place].start_generation()
 
     def _commit(self, *, asynchronous: bool) -> None:
         self._committed_at = time.monotonic()

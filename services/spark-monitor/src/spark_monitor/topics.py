@@ -45,7 +45,11 @@ class Topics:
     def extent(self, names: Iterable[str]) -> Extent:
         """Return what some of the topics have. Raises KafkaException."""
         names = tuple(names)
-        return Extent(self._offsets(names, OffsetSpec.earliest()), self._offsets(names, OffsetSpec.latest()))
+        return Extent(self._offsets(names, OffsetSpec.earliest()), self.ends(names))
+
+    def ends(self, names: Iterable[str]) -> Offsets:
+        """Return where some of the topics end. Raises KafkaException."""
+        return self._offsets(names, OffsetSpec.latest())
 
     def _offsets(self, names: Iterable[str], which: OffsetSpec) -> Offsets:
         found: Offsets = {name: {} for name in names}

@@ -1,5 +1,6 @@
 """Looks after what runs: health, figures, checkpoint boundaries, and reasons to give up."""
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -90,7 +91,9 @@ class Watch:
                 self._batches[query.query_name] = batch
                 if query in self.in_batches:
                     self._incidents_at = time.monotonic()
-                self.reporter.boundary(WRITTEN_BY[query.query_name])
+                # Without an answer the reporter remembers, and would read back, more than it needs: to the next one.
+                with contextlib.suppress(KafkaException):
+                    self.reporter.boundary(self.topics.ends(WRITTEN_BY[query.query_name]))
 
     def _begin_watching(self) -> None:
         """Say so, and start what can wait: with it, an alert would come some seconds later after each start."""
