@@ -39,7 +39,10 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 class Fault:
-    """What a test does with its fault: say when it is over, add a remark, and send more."""
+    """What a test does with its fault: say when it is over, add a remark, and send more.
+
+    `may_come_twice`: how many lines, such as the one that is being printed at a kill.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
@@ -48,6 +51,7 @@ class Fault:
         self.recoveries: list[float] = []
         self.remark = ""
         self.expect_gone = 0
+        self.may_come_twice = 0
 
     def is_over(self, seconds: float = 150) -> None:
         """Note that nothing disturbs any more, and wait until a reading sent from now on is printed."""
@@ -94,6 +98,7 @@ def around(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -
             print(f"\n| {' | '.join(row.cells())} |", flush=True)  # noqa: T201 - progress
         assert row.lost == disturbance.expect_gone, row
         assert row.missing_lines == 0, row
+        assert row.repeated_lines <= disturbance.may_come_twice, row
         assert crashes_of_producers(on) == crashes, "a producer crashed: what waited in it is lost"
 
     return around

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource
-from tests.stack.faults.test_monitor import assert_lines_came_once, kill_the_monitor
+from tests.stack.faults.test_monitor import kill_the_monitor
 from tests.stack.hardening import HOLDS, assert_as_the_table_says
 from tests.stack.project import Stack, eventually
 from tests.stack.test_stack import printed, send
@@ -15,12 +15,7 @@ from tests.stack.test_stack import printed, send
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 RATE = 2000
-"""Readings a second while a broker, a worker, the master or ZooKeeper's leader is lost. Two cores that three brokers,
-three workers and who watches them share are full with it."""
-
-RATE_WITH_ROOM = 500
-"""Where all of Spark starts again, or more of it: what came meanwhile is judged besides what comes, and cores that are
-full already should have little left for it."""
+"""Readings a second. Two cores that three brokers, three workers and who watches them share are full with it."""
 
 SPREAD = 96
 """Warehouses that take turns: with so many, each of the twelve partitions has some, and each must come back."""
@@ -161,7 +156,7 @@ def test_the_master_is_lost_and_knows_again_what_runs(cluster: Stack, around: Ca
 
 def test_master_and_workers_start_again_at_once(cluster: Stack, around: Callable[..., Any]) -> None:
     """As when the host was restarted: the master looks for the workers that it knew, where there are new ones now."""
-    with around("cluster: master and workers restarted", rate=RATE_WITH_ROOM, on=cluster, spread=SPREAD) as fault:
+    with around("cluster: master and workers restarted", rate=RATE, on=cluster, spread=SPREAD) as fault:
         cluster.compose("restart", "spark-master", "spark-worker")
         eventually(lambda: workers_alive(cluster) == 3, lambda: str(ask_the_master(cluster)), 60)
         fault.is_over(cluster.start_seconds)
@@ -169,12 +164,12 @@ def test_master_and_workers_start_again_at_once(cluster: Stack, around: Callable
 
 
 def test_the_monitor_is_lost(cluster: Stack, around: Callable[..., Any]) -> None:
-    with around("cluster: the monitor killed", rate=RATE_WITH_ROOM, on=cluster, spread=SPREAD) as fault:
+    with around("cluster: the monitor killed", rate=RATE, on=cluster, spread=SPREAD) as fault:
         kill_the_monitor(cluster)
         # Its own start, and what came meanwhile is judged first.
         fault.is_over(cluster.start_seconds)
         fault.remark = "Docker starts it again; it begins at the last boundary"
-    assert_lines_came_once(fault, 1)
+        fault.may_come_twice = 1
 
 
 def test_zookeeper_s_leader_is_lost(cluster: Stack, around: Callable[..., Any]) -> None:
@@ -190,7 +185,7 @@ def test_zookeeper_s_leader_is_lost(cluster: Stack, around: Callable[..., Any]) 
 
 def test_a_worker_that_is_added_works_from_the_next_boundary_on(cluster: Stack, around: Callable[..., Any]) -> None:
     before = {worker["Id"] for worker in cluster.containers("spark-worker")}
-    with around("cluster: a fourth worker added", rate=RATE_WITH_ROOM, on=cluster, spread=SPREAD) as fault:
+    with around("cluster: a fourth worker added", rate=RATE, on=cluster, spread=SPREAD) as fault:
         starts = container(cluster, "spark-monitor")["RestartCount"]
         begun = time.monotonic()
         cluster.compose("up", "--detach", "--no-recreate", "--no-deps", "--scale", "spark-worker=4", "spark-worker")
