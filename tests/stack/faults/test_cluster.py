@@ -66,7 +66,8 @@ def container(stack: Stack, service: str) -> dict[str, Any]:
 def ask_the_master(stack: Stack) -> dict[str, Any]:
     """Return what the master knows, or nothing while it does not answer."""
     said = stack.compose("exec", "-T", "spark-master", "python", "-c", ASK, check=False)
-    return dict(json.loads(said)) if said else {}
+    # In its first moments it answers with its page for people, whatever it is asked for.
+    return dict(json.loads(said)) if said.startswith("{") else {}
 
 
 def applications(stack: Stack) -> list[str]:
