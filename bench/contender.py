@@ -89,7 +89,7 @@ WAIT = "spark.shuffle.streaming.networkBufferMaxWaitTimeMs"
 STEPS = (
     OURS,
     changed("wait-default", "a reading waits for company as long as Spark likes", **{WAIT: None}),
-    changed("wait-5", "it waits 5 ms", **{WAIT: "5"}),
+    changed("wait-2", "it waits 2 ms (4)", **{WAIT: "2"}),
     changed("fetch", "a fetch waits 10 ms at most (half a second)", **{"read kafka.fetch.max.wait.ms": "10"}),
     changed("linger", "the sink waits 5 ms for company (0)", **{"write kafka.linger.ms": "5"}),
     changed("whole-stage", "one method for a whole stage", **{"spark.sql.codegen.wholeStage": "true"}),
