@@ -143,7 +143,7 @@ class Reporter(threading.Thread):
         """Print until told to finish."""
         try:
             # The broker may just have started: it has its topics, but does not say yet what was committed.
-            known = wait_for_kafka(self._ask, self._finish)
+            known = wait_for_kafka(self._ask, self._finish, serve=lambda: self._consumer.poll(0))
             if known is None:
                 return
             self._assign(known)

@@ -91,7 +91,7 @@ class Watch:
                 self._batches[query.query_name] = batch
                 if query in self.in_batches:
                     self._incidents_at = time.monotonic()
-                # Without an answer the reporter remembers, and would read back, more than it needs: to the next one.
+                # Without an answer the reporter remembers more than it must, until the next boundary.
                 with contextlib.suppress(KafkaException):
                     self.reporter.boundary(self.topics.ends(WRITTEN_BY[query.query_name]))
 
