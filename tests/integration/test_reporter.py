@@ -65,9 +65,9 @@ def test_what_is_repeated_before_a_boundary_is_known_however_late_it_is_read(
     late.start()
     finish(late)
     assert out.getvalue().splitlines() == [f"reading {offset}" for offset in range(6)]
-    (committed,) = Consumer({"bootstrap.servers": bootstrap, "group.id": GROUP}).committed(
-        [TopicPartition(ALERTS, 0)], timeout=10
-    )
+    kafka = Consumer({"bootstrap.servers": bootstrap, "group.id": GROUP})
+    (committed,) = kafka.committed([TopicPartition(ALERTS, 0)], timeout=10)
+    kafka.close()
     # Reading back would begin at the last boundary but one.
     assert (committed.offset, committed.metadata) == (10, "7")
 

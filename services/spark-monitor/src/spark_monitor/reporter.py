@@ -163,9 +163,10 @@ class Reporter(threading.Thread):
         return time.monotonic() - self._caught_up_at
 
     def boundary(self, ends: Offsets) -> None:
-        """Say that a query has completed a checkpoint: what stands before `ends` in its topics is not repeated behind.
+        """Say that a query has completed a checkpoint, and where its topics ended then.
 
-        It counts for a partition when this thread is there: a repetition may still be on its way to it.
+        Nothing that stands before an end is repeated behind the next one. It counts when this thread has read as far:
+        of what came before the end there may be repetitions that it has not read yet.
         """
         for topic, partitions in ends.items():
             self._boundaries_told.extend(((topic, int(number)), end) for number, end in partitions.items())
