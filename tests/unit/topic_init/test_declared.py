@@ -28,12 +28,16 @@ def mistakes(file: Path, text: str | bytes) -> list[str]:
 
 def test_the_shipped_file_declares_the_stacks_topics() -> None:
     declared = {topic.name: topic.config for topic in read(SHIPPED)}
+    bounded = {"max.message.bytes": "1048588"}
+    unpacked = bounded | {"compression.type": "uncompressed"}
     by_the_brokers_clock = {"message.timestamp.type": "LogAppendTime"}
-    assert declared["sensor-suhu-gudang"] == by_the_brokers_clock
-    assert declared["sensor-kelembaban-gudang"] == by_the_brokers_clock
-    assert declared["monitor-ditolak"] == {"max.message.bytes": "2097152"}
-    assert declared["monitor-kenari"] == by_the_brokers_clock
-    assert declared["monitor-detak"] == {"retention.ms": str(24 * HOUR_MS)}
+    assert declared["sensor-suhu-gudang"] == bounded | by_the_brokers_clock
+    assert declared["sensor-kelembaban-gudang"] == bounded | by_the_brokers_clock
+    assert declared["sensor-suhu"] == bounded | by_the_brokers_clock
+    assert declared["monitor-peringatan"] == declared["monitor-status"] == declared["monitor-insiden"] == unpacked
+    assert declared["monitor-ditolak"] == unpacked | {"max.message.bytes": "2097152"}
+    assert declared["monitor-kenari"] == unpacked | by_the_brokers_clock
+    assert declared["monitor-detak"] == unpacked | {"retention.ms": str(24 * HOUR_MS)}
     assert declared.keys() >= {"monitor-peringatan", "monitor-status", "monitor-insiden"}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential
 
 from sensorkit.kafka_security import Security
@@ -36,6 +36,34 @@ def secure(security: Security) -> None:
     """Let every client that is made from now on speak to Kafka like this."""
     CLIENT.clear()
     CLIENT.update(_UNSECURED | security.for_librdkafka())
+
+
+UNREADABLE = frozenset({KafkaError._BAD_COMPRESSION, KafkaError._BAD_MSG})  # noqa: SLF001 - they are named so
+"""What the client answers, again and again, where a stored batch cannot be read or more comes out than it may."""
+
+BOUNDED: dict[str, Any] = {"fetch.max.bytes": 4 * 1024 * 1024, "receive.message.max.bytes": 8 * 1024 * 1024}
+"""For a consumer's configuration: what an answer may have, and what may come out of a compressed batch. Of gzip's the
+client unpacks all; topics.yaml keeps those out of the topics that such consumers read."""
+
+
+class StepOver:
+    """Leads a consumer past batches that it cannot read."""
+
+    def __init__(self) -> None:
+        self._behind: dict[tuple[str, int], int] = {}
+
+    def __call__(self, consumer: Consumer, message: Message) -> int | None:
+        """Return the offset that was stepped over, None where the message is not an error of this kind.
+
+        Offset by offset, as the client tells where such a batch begins, not where it ends.
+        """
+        error, topic, partition, offset = message.error(), message.topic(), message.partition(), message.offset()
+        if error is None or error.code() not in UNREADABLE or topic is None or partition is None or offset is None:
+            return None
+        place = (topic, partition)
+        stepped = self._behind[place] = max(offset, self._behind.get(place, -1) + 1)
+        consumer.seek(TopicPartition(topic, partition, stepped + 1))
+        return stepped
 
 
 class ErrorLog:

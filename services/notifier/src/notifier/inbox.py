@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from sensorkit.kafka_client import CLIENT, ErrorLog, wait_for_kafka
+from sensorkit.kafka_client import BOUNDED, CLIENT, ErrorLog, StepOver, wait_for_kafka
 
 log = structlog.get_logger()
 
@@ -36,9 +36,11 @@ class Inbox:
                 "queued.max.messages.kbytes": 1024,
                 "on_commit": self._on_commit,
                 "error_cb": self._errors,
+                **BOUNDED,
                 **CLIENT,
             }
         )
+        self._step_over = StepOver()
         self._forget = forget
         self._is_member = False
         self._is_held = False
@@ -58,6 +60,9 @@ class Inbox:
         if message is None:
             return None
         if (error := message.error()) is not None:
+            if (offset := self._step_over(self._consumer, message)) is not None:
+                log.error("cannot read a record: left out", topic=TOPIC, offset=offset, cause=error.str())
+                return None
             if error.fatal():
                 raise KafkaException(error)
             self._errors(error)
