@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import select
 import sys
 import threading
@@ -101,3 +102,28 @@ def test_on_a_terminal_auto_is_pretty(monkeypatch: pytest.MonkeyPatch, style: st
         seen = screen.read(10_000)
     assert b"hot" in seen
     assert seen.startswith(b"{") is is_json
+
+
+HOSTILE = "G1\x1b[2J\x9b31m\u202e\u2028[Peringatan]\r\x07"
+
+
+def test_pretty_obeys_no_control_character_of_others(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("pump", "info", "pretty")
+    events = structlog.get_logger()
+    events.info(HOSTILE, entity=HOSTILE, parts=[HOSTILE], blank="84.31\u00a0°C", **{HOSTILE: 1})
+    try:
+        raise ValueError(HOSTILE)  # noqa: TRY301 - it is the example
+    except ValueError:
+        events.exception("broken")
+    seen = re.sub(r"\x1b\[[0-9]*m", "", capsys.readouterr().err)  # structlog's own colours
+    assert all(line.isprintable() for line in seen.replace("\u00a0", "").split("\n"))
+    assert "84.31\u00a0°C" in seen
+
+
+def test_json_holds_what_came_but_nothing_that_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("pump", "info", "json")
+    structlog.get_logger().info(HOSTILE, parts=[HOSTILE, "\ud800 \U000e0001"])
+    seen = capsys.readouterr().err
+    assert seen.removesuffix("\n").isprintable()
+    event = json.loads(seen)
+    assert (event["event"], event["parts"]) == (HOSTILE, [HOSTILE, "\ud800 \U000e0001"])
