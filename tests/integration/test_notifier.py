@@ -411,14 +411,18 @@ def test_a_refused_token_loses_nothing(topic: Topic, start: Start, receiver: Rec
 def test_what_is_no_incident_is_told_and_left_out(topic: Topic, start: Start, receiver: Receiver, gudang: str) -> None:
     notifier = start()
     notifier.wait_until_it_reads()
-    broken = record(gudang, "broken") | {"state": "asleep"}
-    topic.send(b"\xff\x00", None, b"[]", json.dumps(broken).encode(), key=gudang)
+    broken = [
+        record(gudang, "broken") | wrong
+        for wrong in ({"readings": 10**4000}, {"peak": "84.31"}, {"opened_at": [1]}, {"state": "asleep"})
+    ]
+    topic.send(b"\xff\x00", None, b"[]", *(json.dumps(each).encode() for each in broken), key=gudang)
     topic.send(record(gudang, "a"))
     wait_for(receiver, gudang, ("a", "opened"))
-    assert len(notifier.events("no incident: left out")) == 4
-    assert "state: Input should be 'opened'" in notifier.events("no incident: left out")[-1]["cause"]
     topic.wait_until_all_is_committed()
     assert notifier.stop() == STOPPED
+    told = notifier.events("no incident: left out")
+    assert [event["count"] for event in told] == [1, 6], "a flood of them is a line a minute"
+    assert "state: Input should be 'opened'" in told[-1]["cause"]
 
 
 @pytest.mark.long

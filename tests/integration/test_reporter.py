@@ -1,6 +1,7 @@
 """The reporter by itself: it may be minutes behind what the queries write, and start before Kafka is ready."""
 
 import io
+import itertools
 import json
 import time
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from local_stack.kafka import Kafka
 from spark_monitor.chain import Chain
 from spark_monitor.display import Display
 from spark_monitor.figures import Figures
-from spark_monitor.outgoing import ALERTS
+from spark_monitor.outgoing import ALERTS, HEARTBEATS, INCIDENTS, REFUSED, STATUSES
 from spark_monitor.quality import Quality
 from spark_monitor.reporter import GROUP, TOPICS, Reporter
 from spark_monitor.rules_file import load
@@ -36,10 +37,10 @@ def write(bootstrap: str, offsets: Iterable[int]) -> int:
     return Client(bootstrap).end(ALERTS)
 
 
-def reporter(bootstrap: str, notes: Path, out: io.StringIO) -> Reporter:
+def reporter(bootstrap: str, notes: Path, out: io.StringIO, quality: Quality | None = None) -> Reporter:
     return Reporter(
         bootstrap, dict.fromkeys(TOPICS, 1), Display(load(RULES), "all"), Figures({}), out,
-        quality=Quality(), chain=Chain(), may_repeat={}, notes=notes,
+        quality=quality or Quality(), chain=Chain(), may_repeat={}, notes=notes,
     )  # fmt: skip
 
 
@@ -86,3 +87,91 @@ def test_a_kafka_that_is_not_ready_is_waited_for(stoppable_kafka: Kafka, tmp_pat
     eventually(out.getvalue, lambda: "nothing printed", 30)
     finish(early)
     assert out.getvalue() == "reading 0\n"
+
+
+AT = 1_795_321_758.0
+JSON_RECORDS: dict[str, dict[str, Any]] = {
+    ALERTS: {
+        "alert_id": "sensor-suhu-gudang-0-900-suhu_tinggi", "rule": "suhu_tinggi", "stream": "suhu",
+        "entity_id": "X", "received_at": AT, "message": "[Peringatan] odd",
+    },
+    STATUSES: {
+        "status_id": "sensor-suhu-gudang-0-900-gudang", "rule": "gudang", "entity_id": "X", "suhu": 84.0,
+        "kelembaban": None, "status": "odd", "event_time": AT, "complete": False, "suhu_age_seconds": 0.0,
+        "kelembaban_age_seconds": 43.0, "stream": "suhu", "alerts": [], "received_at": AT,
+    },
+    INCIDENTS: {
+        "incident_id": "suhu_tinggi-X-1", "state": "opened", "entity_id": "X", "rule": "suhu_tinggi",
+        "opened_at": AT, "emitted_at": AT, "message": "[Insiden Dibuka] odd",
+    },
+    HEARTBEATS: {"alert_id": "monitor-kenari-0-900-kenari", "value": 5.0},
+}  # fmt: skip
+ODD_VALUES = [None, 5, True, 1e300, "x", "x-0-99999999999999999999-r", [], [[1]], {}, {"a": None}, "x" * 70_000]
+NO_JSON = [None, b"", b"\xff\x00", b"null", b"[]", b"{}", b"{", b"[" * 60_000, b'{"a":' * 9_000, b'{"x": NaN}']
+HEADER = "__connect.errors."
+Headers = list[tuple[str, str | bytes | None]]
+ODD_OFFSETS = (b"\xff", b"-1", b"9223372036854775808", b"9" * 5_000, None)
+ODD_HEADERS: list[Headers] = [
+    [],
+    [("event", b"x"), ("\x1b[2J", None)],
+]
+ODD_HEADERS += [
+    [
+        (HEADER + "topic", b"t"),
+        (HEADER + "partition", b"0"),
+        (HEADER + "offset", offset),
+        (HEADER + "exception.class.name", b"InvalidJson"),
+    ]
+    for offset in ODD_OFFSETS
+]
+
+
+def odd_records(topic: str) -> list[bytes | None]:
+    """Return what is JSON of no record, and the topic's record with each field in turn as something else."""
+    record = JSON_RECORDS[topic]
+    changed = (record | {name: odd} for name, odd in itertools.product(record, ODD_VALUES))
+    missing = ({other: record[other] for other in record if other != name} for name in record)
+    return [*NO_JSON, *(json.dumps(each).encode() for each in itertools.chain(changed, missing))]
+
+
+def test_odd_records_of_every_kind_are_told_and_end_nothing(stoppable_kafka: Kafka, tmp_path: Path) -> None:
+    create_topics(stoppable_kafka.bootstrap, ROOT / "infra/topic-init/topics.yaml")
+    bootstrap, out, quality = stoppable_kafka.bootstrap, io.StringIO(), Quality()
+    first = reporter(bootstrap, tmp_path, out, quality)
+    first.start()
+    producer = Producer({"bootstrap.servers": bootstrap})
+    for topic in JSON_RECORDS:
+        for value in odd_records(topic):
+            producer.produce(topic, value)
+    for headers in ODD_HEADERS:
+        producer.produce(REFUSED, b"x", headers=headers)
+    forged = JSON_RECORDS[ALERTS] | {
+        "alert_id": "sensor-suhu-gudang-0-901-suhu_tinggi",
+        "message": "84\u00a0°C\n[Peringatan] forged\x1b[2J\u202e\u2028",
+    }
+    in_a_century = int(time.time() + 100 * 365 * 86_400) * 1000
+    producer.produce(ALERTS, json.dumps(forged), timestamp=in_a_century)
+    assert producer.flush(30) == 0
+    write(bootstrap, [1])
+    eventually(
+        lambda: "reading 1\n" in out.getvalue(), lambda: f"no good alert: {first.failure}\n{out.getvalue()[-2000:]}"
+    )
+    lines = out.getvalue().split("\n")
+    assert "84\u00a0°C�[Peringatan] forged�[2J��" in lines
+    assert all(line.replace("\u00a0", "").isprintable() for line in lines)
+    finish(first)
+    told = [line for line in out.getvalue().splitlines() if line.startswith("[Catatan Rusak]")]
+    for topic in TOPICS:
+        at_once, rest = (line for line in told if line.startswith(f"[Catatan Rusak] {topic}: "))
+        assert at_once == f"[Catatan Rusak] {topic}: 1 catatan dilewati karena bukan dari monitor ({topic}-0-0)"
+        assert f" catatan dilewati karena bukan dari monitor ({topic}-0-" in rest
+    assert quality.figures(time.time())["alerts"] >= 2
+    assert quality.figures(time.time() + 601)["alerts"] == 0, "a record's own time keeps nothing"
+
+    out = io.StringIO()
+    again = reporter(bootstrap, tmp_path, out)
+    again.start()
+    write(bootstrap, [2])
+    eventually(out.getvalue, lambda: f"no good alert after a restart: {again.failure}")
+    finish(again)
+    assert out.getvalue() == "reading 2\n", "what was told is not told again"

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from tests.spark.kafka_rows import RECEIVED, SCHEMA, TOPICS
 
 from spark_monitor.queries import statuses
-from spark_monitor.reporter import origin_of
+from spark_monitor.records import origin_of
 from spark_monitor.rules import Rules
 
 Said = list[dict[str, Any]]

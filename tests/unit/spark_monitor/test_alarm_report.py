@@ -1,7 +1,10 @@
 """What `alarms` says of alerts and incidents, each counted once."""
 
+import json
 from typing import Any
 from zoneinfo import ZoneInfo
+
+import pytest
 
 from spark_monitor.alarm_report import Report, Told
 
@@ -11,8 +14,15 @@ JAKARTA = ZoneInfo("Asia/Jakarta")
 
 
 def alert(ago: float, offset: int, entity: str = "G1") -> Told:
-    record = {"alert_id": f"sensor-suhu-gudang-0-{offset}-suhu_tinggi", "rule": "suhu_tinggi", "entity_id": entity}
-    return NOW - ago, record
+    record = {
+        "alert_id": f"sensor-suhu-gudang-0-{offset}-suhu_tinggi",
+        "rule": "suhu_tinggi",
+        "stream": "suhu",
+        "entity_id": entity,
+        "received_at": NOW - ago,
+        "message": "[Peringatan Suhu Tinggi]",
+    }
+    return NOW - ago, json.dumps(record).encode()
 
 
 def incident(ago: float, number: int, state: str = "opened", entity: str = "G1", opened: float = 0) -> Told:
@@ -22,8 +32,10 @@ def incident(ago: float, number: int, state: str = "opened", entity: str = "G1",
         "entity_id": entity,
         "rule": "suhu_tinggi",
         "opened_at": NOW - (opened or ago),
+        "emitted_at": NOW - ago,
+        "message": "[Insiden Dibuka]",
     }
-    return NOW - ago, record
+    return NOW - ago, json.dumps(record).encode()
 
 
 def test_an_hour_of_trouble() -> None:
@@ -68,3 +80,12 @@ def test_without_anything_it_says_so() -> None:
 def test_what_is_older_than_asked_for_counts_only_as_open() -> None:
     report = Report.of([alert(3600, 1), alert(3599, 2)], [incident(3600, 1), incident(3599, 2)], SINCE, NOW)
     assert (report.alerts.total(), len(report.openings), len(report.open_since)) == (1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "strange", [b"", b"null", b"{", b"[[[" * 30_000, b'{"alert_id": 5, "incident_id": []}', b"\xff"]
+)
+def test_what_is_no_record_is_passed_and_counted(strange: bytes) -> None:
+    report = Report.of([(NOW, strange), alert(60, 1)], [incident(60, 1), (NOW, strange)], SINCE, NOW)
+    assert (report.alerts.total(), len(report.openings)) == (1, 1)
+    assert report.lines(JAKARTA)[-1] == "- Catatan dilewati karena bukan dari monitor: 2"

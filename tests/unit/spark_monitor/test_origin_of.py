@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_monitor.reporter import origin_of
+from spark_monitor.records import origin_of
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,10 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+MAX_BYTES = 64 * 1024
+"""Of a record. The monitor's own have about a kilobyte."""
 
 Moment = Annotated[float, Field(ge=0, le=253_402_300_799)]
 """Epoch seconds until the end of the year 9999, the last that a date can have."""
@@ -42,7 +45,7 @@ class Incident(BaseModel):
     mean: float | None = None
     duration_seconds: float | None = None
     degree_minutes: float | None = None
-    readings: int | None = None
+    readings: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
     coverage: float | None = None
     gap_seconds: float | None = None
     mkt: float | None = None
@@ -50,5 +53,15 @@ class Incident(BaseModel):
 
 
 def read(value: bytes | None) -> Incident:
-    """Return what a message of the topic says. Raises ValueError when it is no incident."""
-    return Incident.model_validate_json(value or b"")
+    """Return what a message of the topic says. Raises ValueError with the reason when it is no incident.
+
+    Anybody may write to the topic: a text in place of a number is not taken for one.
+    """
+    text = value or b""
+    if len(text) > MAX_BYTES:
+        raise ValueError(f"expected at most {MAX_BYTES} bytes, found {len(text)}")
+    try:
+        return Incident.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        causes = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:3])
+        raise ValueError("; ".join(causes)) from None

@@ -6,14 +6,14 @@ All in one thread's event loop; Kafka's client, which blocks, is called in anoth
 import asyncio
 import threading
 import time
+from typing import Any
 
 import structlog
 from confluent_kafka import Message
-from pydantic import ValidationError
 
 from notifier import alertmanager, incident
 from notifier.delivery import Webhook
-from notifier.grouping import Group, Groups
+from notifier.grouping import Group, Groups, Place
 from notifier.inbox import Inbox
 from notifier.positions import Positions
 from sensorkit import heartbeat
@@ -27,6 +27,10 @@ MOST_WAITING = 5_000
 """How many records may wait in memory (about 10 MB). More stay in Kafka, which is where they are safe."""
 
 LOOK_SECONDS = 10
+
+LEFT_OUT_SECONDS = 60
+"""A flood of records that are no incidents is a line a minute in the log."""
+
 STOP_SECONDS = 8
 
 
@@ -41,6 +45,8 @@ class Notifier:
         self._on_its_way: tuple[Group, asyncio.Task[None]] | None = None
         self._is_held = False
         self._looked_at = 0.0
+        self._left_out: dict[str, Any] = {}
+        self._left_out_told_at = float("-inf")
 
     async def run(self, stop: threading.Event) -> None:
         """Go on until stopped. Raises KafkaException when Kafka's client can't."""
@@ -70,12 +76,22 @@ class Notifier:
         self._positions.take(place)
         try:
             found = incident.read(message.value())
-        except ValidationError as error:
-            causes = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:3]]
-            log.warning("no incident: left out", partition=place[0], offset=place[1], cause="; ".join(causes))
-            self._positions.done([place])
+        except ValueError as error:
+            self._leave_out(place, str(error))
             return
         self._groups.add(found, place, time.monotonic())
+
+    def _leave_out(self, place: Place, cause: str) -> None:
+        self._positions.done([place])
+        count = self._left_out["count"] + 1 if self._left_out else 1
+        self._left_out = {"count": count, "partition": place[0], "offset": place[1], "cause": cause}
+        if time.monotonic() - self._left_out_told_at >= LEFT_OUT_SECONDS:
+            self._tell_left_out()
+
+    def _tell_left_out(self) -> None:
+        if self._left_out:
+            log.warning("no incident: left out", **self._left_out)
+        self._left_out, self._left_out_told_at = {}, time.monotonic()
 
     def _post(self) -> None:
         """See what has become of the post that is on its way, and send the next one."""
@@ -104,7 +120,9 @@ class Notifier:
         self._inbox.hold(held=held)
 
     async def _look(self) -> None:
-        """Beat while Kafka answers and the webhook takes what it is given."""
+        """Beat while Kafka answers and the webhook takes what it is given; say what was left out meanwhile."""
+        if time.monotonic() - self._left_out_told_at >= LEFT_OUT_SECONDS and self._left_out:
+            self._tell_left_out()
         if time.monotonic() - self._looked_at >= LOOK_SECONDS:
             self._looked_at = time.monotonic()
             if not self._webhook.failures and await asyncio.to_thread(self._inbox.answers):
@@ -120,6 +138,7 @@ class Notifier:
                 self._finish(group)
             else:
                 delivery.cancel()
+        self._tell_left_out()
         waiting = self._positions.open
         await asyncio.to_thread(self._inbox.close, self._positions.reached())
         log.info("stopped", not_posted=waiting)

@@ -3,16 +3,15 @@
 import datetime as dt
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from pydantic_core import from_json
 
-from sensorkit.kafka_client import CLIENT
-from spark_monitor.incident_words import plain
+from sensorkit.kafka_client import BOUNDED, CLIENT, StepOver
+from spark_monitor import records
 from spark_monitor.outgoing import ALERTS, INCIDENTS
 from spark_monitor.quality import (
     CHATTERING,
@@ -25,45 +24,57 @@ from spark_monitor.quality import (
     stale,
     top_sources,
 )
-from spark_monitor.reporter import origin_of
 from spark_monitor.seen import Seen
 
 KAFKA_SECONDS = 10
 SAID = {"manageable": "dapat ditangani", "too many": "terlalu banyak", "flood": "banjir"}
 NONE = "tidak ada"
 
-Told = tuple[float, Mapping[str, Any]]
-"""When a message was written (Kafka's timestamp, epoch seconds), and what it says."""
+Told = tuple[float, bytes]
+"""When a message was written (Kafka's timestamp, epoch seconds), and its value."""
 
 
 @dataclass
 class Report:
-    """What came from `since` to `now` (epoch seconds)."""
+    """What came from `since` to `now` (epoch seconds); `passed` counts records that are none of the monitor's."""
 
     since: float
     now: float
     alerts: Counter[str] = field(default_factory=Counter)
     openings: dict[str, Opening] = field(default_factory=dict)
     open_since: dict[str, float] = field(default_factory=dict)
+    passed: int = 0
 
     @classmethod
     def of(cls, alerts: Iterable[Told], incidents: Iterable[Told], since: float, now: float) -> Self:
         """Count alerts and incidents, each once; `incidents` are all that Kafka has, to know which are open."""
         report = cls(since, now)
         seen = Seen()
-        for at, alert in alerts:
-            partition, offset = origin_of(alert["alert_id"])
-            if since < at <= now and seen.add(f"{partition} {alert['rule']}", offset):
-                report.alerts[alert["entity_id"]] += 1
-        for at, record in incidents:
-            name = record["incident_id"]
-            if record["state"] == "opened" and since < at <= now:
-                report.openings.setdefault(name, Opening(at, record["entity_id"], record["rule"]))
-            if record["state"] == "closed":
-                report.open_since.pop(name, None)
-            else:
-                report.open_since[name] = record["opened_at"]
+        for at, value in alerts:
+            try:
+                report._count_alert(at, records.alert(value), seen)
+            except ValueError:
+                report.passed += 1
+        for at, value in incidents:
+            try:
+                report._count_incident(at, records.incident(value))
+            except ValueError:
+                report.passed += 1
         return report
+
+    def _count_alert(self, at: float, alert: records.Alert, seen: Seen) -> None:
+        partition, offset = records.origin_of(alert["alert_id"])
+        if self.since < at <= self.now and seen.add(f"{partition} {alert['rule']}", offset):
+            self.alerts[alert["entity_id"]] += 1
+
+    def _count_incident(self, at: float, record: records.Incident) -> None:
+        name = record["incident_id"]
+        if record["state"] == "opened" and self.since < at <= self.now:
+            self.openings.setdefault(name, Opening(at, record["entity_id"], record["rule"]))
+        if record["state"] == "closed":
+            self.open_since.pop(name, None)
+        else:
+            self.open_since[name] = record["opened_at"]
 
     def lines(self, zone: ZoneInfo) -> list[str]:
         """Return what a person reads."""
@@ -72,6 +83,7 @@ class Report:
         busiest = most_within(WINDOW_SECONDS, (opening.at for opening in openings))
         until = dt.datetime.fromtimestamp(int(self.now), zone).strftime("%Y-%m-%d %H:%M:%S")
         alerts = self.alerts.total()
+        passed = [f"- Catatan dilewati karena bukan dari monitor: {self.passed}"] if self.passed else []
         return [
             f"Alarm {minutes:.0f} menit terakhir, sampai {until}",
             f"- Peringatan: {alerts} ({_per_window(alerts, minutes)} per 10 menit)",
@@ -82,6 +94,7 @@ class Report:
             f"- Masih terbuka: {len(self.open_since)}",
             f"- Terbuka lebih dari 24 jam: {_names(stale(self.open_since, self.now))}",
             f"- Dibuka {CHATTERING} kali atau lebih dalam 1 menit: {_names(chattering(openings))}",
+            *passed,
         ]
 
 
@@ -97,14 +110,15 @@ def read(bootstrap_servers: str, minutes: int) -> Report:
 def _messages(bootstrap_servers: str, topic: str, since: float | None) -> Iterator[Told]:
     """Yield what a topic has now, from a time on or from its beginning. Raises KafkaException."""
     consumer = Consumer(
-        {"bootstrap.servers": bootstrap_servers, "group.id": "alarms", "enable.auto.commit": False, **CLIENT}
+        {"bootstrap.servers": bootstrap_servers, "group.id": "alarms", "enable.auto.commit": False, **BOUNDED, **CLIENT}
     )
+    step_over = StepOver()
     try:
         partitions = consumer.list_topics(topic, timeout=KAFKA_SECONDS).topics[topic].partitions
         places = [TopicPartition(topic, number) for number in partitions]
         unread = {place.partition: consumer.get_watermark_offsets(place, timeout=KAFKA_SECONDS) for place in places}
         if since is not None:
-            asked = [TopicPartition(topic, number, int(since * 1000)) for number in partitions]
+            asked = [TopicPartition(topic, number, max(0, int(since * 1000))) for number in partitions]
             for found in consumer.offsets_for_times(asked, timeout=KAFKA_SECONDS):
                 _, end = unread[found.partition]
                 unread[found.partition] = (found.offset if found.offset >= 0 else end, end)
@@ -114,12 +128,14 @@ def _messages(bootstrap_servers: str, topic: str, since: float | None) -> Iterat
             message = consumer.poll(KAFKA_SECONDS)
             if message is None:
                 break
-            if error := message.error():
+            number, stepped = message.partition() or 0, step_over(consumer, message)
+            if stepped is None and (error := message.error()):
                 raise KafkaException(error)
-            number, offset = message.partition() or 0, message.offset() or 0
+            offset = (message.offset() or 0) if stepped is None else stepped
             if number in unread and offset + 1 >= unread[number][1]:
                 del unread[number]
-            yield message.timestamp()[1] / 1000, from_json(message.value() or b"{}")
+            # A batch that cannot be read counts as a record that is none.
+            yield message.timestamp()[1] / 1000, (message.value() or b"") if stepped is None else b""
     finally:
         consumer.close()
 
@@ -129,8 +145,8 @@ def _per_window(count: int, minutes: float) -> str:
 
 
 def _sources(counts: Iterable[tuple[str, int]]) -> str:
-    return ", ".join(f"{plain(name)} ({number})" for name, number in list(counts)[:TOP]) or NONE
+    return ", ".join(f"{name} ({number})" for name, number in list(counts)[:TOP]) or NONE
 
 
 def _names(names: Iterable[str]) -> str:
-    return ", ".join(map(plain, names)) or NONE
+    return ", ".join(names) or NONE

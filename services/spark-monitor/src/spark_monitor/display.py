@@ -102,6 +102,11 @@ class Display:
         return [*lines, *self._show(status)]
 
     @property
+    def combined_streams(self) -> tuple[str, ...]:
+        """The streams whose values stand in statuses."""
+        return self._rules.combined_streams
+
+    @property
     def is_full(self) -> bool:
         """Whether there are more entities than are remembered."""
         return len(self._shown_until) >= MAX_ENTITIES
@@ -112,10 +117,10 @@ class Display:
 
     def due(self, now: float) -> list[str]:
         """Return the lines of the statuses that were held back long enough."""
-        due = [status for until, status in self._held_back.values() if until <= now]
-        for status in due:
-            del self._held_back[_key(status)]
-        return [line for status in due for line in self._show(status)]
+        due = [(key, status) for key, (until, status) in self._held_back.items() if until <= now]
+        for key, _ in due:
+            del self._held_back[key]
+        return [line for _, status in due for line in self._show(status)]
 
     def _show(self, status: Record, *, is_repeated: bool = False) -> list[str]:
         shown_until = self._shown_until.get(_key(status), float("-inf"))

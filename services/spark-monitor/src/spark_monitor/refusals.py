@@ -3,15 +3,11 @@
 The headers have the names of Kafka Connect's dead letter queues, so its tools and people's habits fit.
 """
 
-from collections.abc import Iterable
-
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from spark_monitor.outgoing import REFUSED, message
-
-HEADERS = "__connect.errors."
-"""What the headers' names begin with."""
+from spark_monitor.records import HEADERS
 
 MAX_VALUE_BYTES = 1024 * 1024
 MAX_KEY_BYTES = 64 * 1024
@@ -40,8 +36,3 @@ def refusal_message() -> Column:
 
 def _header(name: str, value: Column) -> Column:
     return F.struct(F.lit(HEADERS + name).alias("key"), value.cast("string").cast("binary").alias("value"))
-
-
-def told_by(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
-    """Return what a refused message's headers say, by the rest of their names: topic, offset, exception.message."""
-    return {name.removeprefix(HEADERS): (value or b"").decode("utf-8", "replace") for name, value in headers}

@@ -1,15 +1,15 @@
 """Shows the last refused messages to a person, or as lines to correct and send again."""
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaException, TopicPartition
 
-from sensorkit.kafka_client import CLIENT
+from sensorkit.kafka_client import BOUNDED, CLIENT, StepOver
+from spark_monitor.incident_words import time_of_day
 from spark_monitor.outgoing import REFUSED
-from spark_monitor.refusals import told_by
+from spark_monitor.records import told_by
 
 KAFKA_SECONDS = 10
 LONGEST_SHOWN = 300
@@ -18,9 +18,12 @@ LONGEST_SHOWN = 300
 
 @dataclass(frozen=True)
 class Refused:
-    """A refused message: when (epoch seconds), the headers that say where it stood and why, and what it was."""
+    """A refused message: when (epoch seconds), the headers that say where it stood and why, and what it was.
 
-    at: float
+    Anybody may write to the topic: any part may be missing or strange.
+    """
+
+    at: float | None
     headers: dict[str, str]
     key: bytes
     value: bytes
@@ -28,30 +31,38 @@ class Refused:
     @classmethod
     def of(cls, message: Any) -> Self:  # noqa: ANN401 - the client's own type has every part optional
         """Take what is needed from a message without an error."""
+        kind, at = message.timestamp()
+        try:
+            headers = told_by(message.headers())
+        except UnicodeError:
+            headers = {}
         return cls(
-            message.timestamp()[1] / 1000,
-            told_by(message.headers() or []),
+            None if kind == TIMESTAMP_NOT_AVAILABLE else at / 1000,
+            headers,
             message.key() or b"",
             message.value() or b"",
         )
 
     def shown(self, zone: ZoneInfo) -> str:
-        """Return two lines: when, where, why; then the key and the value."""
-        when = dt.datetime.fromtimestamp(self.at, zone).strftime("%Y-%m-%d %H:%M:%S")
+        """Return two lines: when, where, why; then the key and the value. What a terminal would obey is escaped."""
+        when = (None if self.at is None else time_of_day(self.at, zone)) or "????-??-?? ??:??:??"
         origin = "-".join(self.headers.get(part, "?") for part in ("topic", "partition", "offset"))
-        reason = f"{self.headers.get('exception.class.name')}: {self.headers.get('exception.message')}"
-        return f"{when}  {origin}  {_plain(reason)}\n    {_plain(self.as_input())[:LONGEST_SHOWN]}"
+        reason = f"{self.headers.get('exception.class.name', '?')}: {self.headers.get('exception.message', '?')}"
+        return (
+            f"{when}  {escaped(origin)[:LONGEST_SHOWN]}  {escaped(reason)[:LONGEST_SHOWN]}\n"
+            f"    {escaped(self.as_input())[:LONGEST_SHOWN]}"
+        )
 
     def as_input(self) -> str:
-        """Return the line that Kafka's console producer takes with `|` between key and value."""
+        """Return the line that Kafka's console producer takes with `|` between key and value, as it was."""
         return f"{self.key.decode('utf-8', 'replace')}|{self.value.decode('utf-8', 'replace')}"
 
 
 def last(bootstrap_servers: str, number: int) -> list[Refused]:
     """Return the last refused messages, the newest last. Raises KafkaException."""
-    consumer = Consumer(
-        {"bootstrap.servers": bootstrap_servers, "group.id": "refused", "enable.auto.commit": False, **CLIENT}
-    )
+    own = {"bootstrap.servers": bootstrap_servers, "group.id": "refused", "enable.auto.commit": False}
+    consumer = Consumer(own | BOUNDED | CLIENT)
+    step_over = StepOver()
     try:
         partitions = consumer.list_topics(REFUSED, timeout=KAFKA_SECONDS).topics[REFUSED].partitions
         unread = {}
@@ -65,17 +76,19 @@ def last(bootstrap_servers: str, number: int) -> list[Refused]:
             message = consumer.poll(KAFKA_SECONDS)
             if message is None:
                 break
-            if error := message.error():
-                raise KafkaException(error)
-            found.append(Refused.of(message))
-            partition = message.partition()
-            if (message.offset() or 0) + 1 >= unread[partition][1]:
+            partition, offset = message.partition(), step_over(consumer, message)
+            if offset is None:
+                if error := message.error():
+                    raise KafkaException(error)
+                offset = message.offset() or 0
+                found.append(Refused.of(message))
+            if partition in unread and offset + 1 >= unread[partition][1]:
                 del unread[partition]
     finally:
         consumer.close()
-    return sorted(found, key=lambda message: message.at)[-number:]
+    return sorted(found, key=lambda message: message.at or 0)[-number:]
 
 
-def _plain(text: str) -> str:
-    """Escape what could play tricks on a terminal."""
+def escaped(text: str) -> str:
+    """Return a text in which what could play tricks on a terminal is written out, as in Python's strings."""
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

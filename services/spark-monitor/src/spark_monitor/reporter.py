@@ -5,20 +5,23 @@ restart Spark repeats what came since its last checkpoint boundary; to know thos
 topics back from before that boundary. The commit's metadata says from where.
 """
 
+import math
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TextIO
 
 import structlog
 from cachetools import LRUCache
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from pydantic_core import from_json
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from sensorkit.kafka_client import CLIENT, ErrorLog, wait_for_kafka
+from sensorkit.kafka_client import BOUNDED, CLIENT, ErrorLog, StepOver, wait_for_kafka
+from sensorkit.plain import plain
+from spark_monitor import records
+from spark_monitor.bad_records import BadRecords
 from spark_monitor.causes import BROKER
 from spark_monitor.chain import Chain
 from spark_monitor.checkpoints import Offsets, Repetition
@@ -27,7 +30,7 @@ from spark_monitor.figures import Figures
 from spark_monitor.outgoing import ALERTS, HEARTBEATS, INCIDENTS, REFUSED, STATUSES
 from spark_monitor.printed import Printed
 from spark_monitor.quality import MAX_INCIDENTS, Quality
-from spark_monitor.refusals import told_by
+from spark_monitor.records import origin_of
 from spark_monitor.seen import Seen
 
 log = structlog.get_logger()
@@ -51,21 +54,28 @@ Known = tuple[TopicPartition, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A message of one of the monitor's topics; `written_at` is Kafka's timestamp in epoch seconds."""
+    """A message of one of the monitor's topics; `written_at` is Kafka's timestamp in epoch seconds, at most now."""
 
     place: Place
     offset: int
     value: bytes
-    headers: list[tuple[str, bytes | None]]
     written_at: float
+    message: Any
 
     @classmethod
     def of(cls, message: Any) -> Self:  # noqa: ANN401 - the client's own type has every part optional
         """Take what is needed from a message without an error."""
-        place = (message.topic(), message.partition())
+        # A record's writer says when it was: what is counted by the minute must not wait for a time to come.
+        written_at = min(message.timestamp()[1] / 1000, time.time())
         return cls(
-            place, message.offset(), message.value() or b"", message.headers() or [], message.timestamp()[1] / 1000
+            (message.topic(), message.partition()), message.offset(), message.value() or b"", written_at, message
         )
+
+    @property
+    def headers(self) -> list[tuple[str, bytes | None]]:
+        """The headers; the client decodes them only now. Raises UnicodeError."""
+        headers: list[tuple[str, bytes | None]] = self.message.headers() or []
+        return headers
 
 
 class Reporter(threading.Thread):
@@ -103,9 +113,11 @@ class Reporter(threading.Thread):
                 "fetch.queue.backoff.ms": 1,
                 "on_commit": self._on_commit,
                 "error_cb": ErrorLog(),
+                **BOUNDED,
                 **CLIENT,
             }
         )
+        self._step_over = StepOver()
         self._partitions = partitions
         self._display = display
         self._figures = figures
@@ -126,10 +138,13 @@ class Reporter(threading.Thread):
         self._boundaries_told: deque[tuple[Place, int]] = deque()
         self._boundaries_ahead: dict[Place, deque[int]] = defaultdict(deque)
         self._told: deque[str] = deque()
+        self._bad = BadRecords()
+        self._read_status = records.status_reader(display.combined_streams)
         self._incidents: LRUCache[tuple[str, str, float | None], bool] = LRUCache(MAX_INCIDENTS)
         self._finish = threading.Event()
         self._has_news = False
         self._caught_up_at = 0.0
+        self._result_at: dict[str, float] = {}
         self._handlers = {
             ALERTS: self._alert,
             STATUSES: self._status,
@@ -152,6 +167,7 @@ class Reporter(threading.Thread):
             ends = self._ends()
             while any(self._positions[place] < end for place, end in ends.items()):
                 self._step()
+            self._tell_of_bad_records(math.inf)
             self._commit(asynchronous=False)
         except Exception as error:  # noqa: BLE001 - the main thread decides what an error means
             self.failure = error
@@ -161,6 +177,10 @@ class Reporter(threading.Thread):
     def seconds_behind(self) -> float:
         """Return for how long the reporter has not been at the end of its topics."""
         return time.monotonic() - self._caught_up_at
+
+    def last_result_at(self, topics: Collection[str] = TOPICS) -> float:
+        """Return when a result of some topics last came, by the monotonic clock; 0 before the first."""
+        return max((self._result_at.get(topic, 0.0) for topic in topics), default=0.0)
 
     def boundary(self, ends: Offsets) -> None:
         """Say that a query has completed a checkpoint, and where its topics ended then.
@@ -218,12 +238,13 @@ class Reporter(threading.Thread):
         if message is None:
             self._caught_up_at = time.monotonic()
         elif error := message.error():
-            log.warning("Kafka client", cause=error.str())
+            self._note_error(message, error)
         else:
             self._take(Result.of(message))
         if time.monotonic() - self._looked_for_due_at >= DUE_SECONDS:
             self._looked_for_due_at = time.monotonic()
-            self._print(self._display.due(time.time()))
+            self._print(self._due())
+            self._tell_of_bad_records(time.monotonic())
         while self._told:
             self._print([self._told.popleft()])
         while self._boundaries_told:
@@ -233,13 +254,32 @@ class Reporter(threading.Thread):
         if self._uncommitted and time.monotonic() - self._committed_at >= COMMIT_SECONDS:
             self._commit(asynchronous=True)
 
+    def _note_error(self, message: Message, error: KafkaError) -> None:
+        """Log what the client says; step over a batch that it cannot read, and tell of it like of any bad record."""
+        offset = self._step_over(self._consumer, message)
+        if offset is None:
+            log.warning("Kafka client", cause=error.str())
+            return
+        place = (str(message.topic()), message.partition() or 0)
+        self._positions[place] = offset + 1
+        if offset >= self._printed_until[place]:
+            self._printed[place].note(offset + 1)
+            self._uncommitted.add(place)
+            self._bad.add(place[0], "-".join(map(str, (*place, offset))), error.str())
+            self._tell_of_bad_records(time.monotonic())
+
     def _take(self, result: Result) -> None:
         is_new = result.offset >= self._printed_until[result.place]
         try:
             lines = self._handlers[result.place[0]](result, is_new=is_new)
-        except (ValueError, KeyError, TypeError) as error:
-            log.warning("not a result of the monitor", place=result.place, offset=result.offset, cause=repr(error))
+        except Exception as error:  # noqa: BLE001 - anybody may write to the topics; no record may end the printing
             lines = []
+            if is_new:
+                place = "-".join(map(str, (*result.place, result.offset)))
+                self._bad.add(result.place[0], place, f"{type(error).__name__}: {error}")
+                self._tell_of_bad_records(time.monotonic())
+        else:
+            self._result_at[result.place[0]] = time.monotonic()
         self._positions[result.place] = result.offset + 1
         if is_new:
             self._print(lines)
@@ -250,13 +290,28 @@ class Reporter(threading.Thread):
                 self._caught_up_at = time.monotonic()
         self._pass_boundaries(result.place)
 
+    def _due(self) -> list[str]:
+        try:
+            return self._display.due(time.time())
+        except Exception as error:  # noqa: BLE001 - it comes of a record, too
+            log.warning("a status that was held back is not shown", cause=repr(error))
+            return []
+
+    def _tell_of_bad_records(self, now: float) -> None:
+        for passed in self._bad.due(now):
+            self._print([passed.line])
+            log.warning(
+                "not records of the monitor: passed over",
+                topic=passed.topic, count=passed.count, last=passed.place, cause=passed.cause,
+            )  # fmt: skip
+
     def _print(self, lines: list[str]) -> None:
         if lines:
-            self._out.write("\n".join(lines) + "\n")
+            self._out.write("".join(f"{plain(line)}\n" for line in lines))
             self._out.flush()
 
     def _alert(self, result: Result, *, is_new: bool) -> list[str]:
-        alert = from_json(result.value)
+        alert = records.alert(result.value)
         partition, offset = origin_of(alert["alert_id"])
         self._figures.alerted(partition, offset, count=is_new)
         if not self._is_first(result, f"{partition} {alert['rule']}", offset):
@@ -268,7 +323,7 @@ class Reporter(threading.Thread):
         return lines
 
     def _status(self, result: Result, *, is_new: bool) -> list[str]:
-        status = from_json(result.value)
+        status = self._read_status(result.value)
         partition, offset = origin_of(status["status_id"])
         self._figures.judged(partition, offset, count=is_new)
         is_first = self._is_first(result, f"{partition} {status['rule']}", offset)
@@ -283,16 +338,16 @@ class Reporter(threading.Thread):
         return lines
 
     def _refusal(self, result: Result, *, is_new: bool) -> list[str]:
-        told = told_by(result.headers)
-        partition, offset = f"{told['topic']}-{told['partition']}", int(told["offset"])
+        refusal = records.refusal(result.headers)
+        partition, offset = f"{refusal['topic']}-{refusal['partition']}", refusal["offset"]
         self._figures.refused(partition, offset, count=is_new)
         if self._is_first(result, partition, offset) and is_new:
-            self._figures.refusal(told["exception.class.name"])
-            log.debug("refused", **told)
+            self._figures.refusal(refusal["reason"])
+            log.debug("refused", **refusal)
         return []
 
     def _incident(self, result: Result, *, is_new: bool) -> list[str]:
-        record = from_json(result.value)
+        record = records.incident(result.value)
         self._quality.incident(record, result.written_at)
         # An incident opens and closes once; it may be reminded of again, but not of the same moment.
         moment = None if record["state"] in {"opened", "closed"} else record["emitted_at"]
@@ -305,8 +360,9 @@ class Reporter(threading.Thread):
 
     def _heartbeat(self, result: Result, *, is_new: bool) -> list[str]:
         self._chain.results_read(result.offset + 1)
+        record = records.heartbeat(result.value)
         if is_new:
-            self._chain.returned(int(from_json(result.value)["value"]))
+            self._chain.returned(int(record["value"]))
         return []
 
     def _is_first(self, result: Result, series: str, offset: int) -> bool:
@@ -352,9 +408,3 @@ class Reporter(threading.Thread):
             place: self._consumer.get_watermark_offsets(TopicPartition(*place), timeout=KAFKA_SECONDS)[1]
             for place in self._positions
         }
-
-
-def origin_of(result_id: str) -> tuple[str, int]:
-    """Split `topic-partition-offset-rule` into `topic-partition` and the offset; a rule's name has no dash."""
-    partition, offset, _ = result_id.rsplit("-", 2)
-    return partition, int(offset)

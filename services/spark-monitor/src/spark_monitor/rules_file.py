@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from sensorkit.plain import plain
 from spark_monitor import canary
 from spark_monitor.rules import Alert, Rules, Status, Stream
 
@@ -30,7 +31,7 @@ class Mistake:
 
     def said(self, file: Path) -> str:
         """Return the mistake in one line."""
-        return f"{file}:{self.line}: {'.'.join(map(str, self.place)) or 'file'}: {self.text}"
+        return plain(f"{file}:{self.line}: {'.'.join(map(str, self.place)) or 'file'}: {self.text}")
 
 
 class RulesError(Exception):
