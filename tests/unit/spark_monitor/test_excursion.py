@@ -1,6 +1,11 @@
 """An excursion's figures, against numbers worked out by hand."""
 
+import json
+import math
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spark_monitor.excursion import Excursion, Limit, Sampling
 
@@ -93,4 +98,71 @@ def test_what_is_kept_does_not_go_on() -> None:
     going_on.hold_until(1.0, ABOVE_80, EACH_SECOND)
     going_on.take(95.0, ABOVE_80)
     assert (kept.peak, kept.at, kept.readings) == (82.0, 0.0, 1)
-    assert Excursion(*going_on.as_list()) == going_on  # type: ignore[arg-type]
+    assert Excursion.from_list(going_on.as_list()) == going_on
+
+
+@pytest.mark.parametrize(
+    ("values", "mkt"),
+    [
+        ([-273.15, 20.0], None),
+        ([20.0, -273.15, 20.0], None),
+        ([-300.0], None),
+        ([-272.0, -272.0], None),
+        ([1e308, 1e308], None),
+        ([20.0, 30.0], 26.2599),
+    ],
+)
+def test_at_a_temperature_that_is_none_there_is_no_kinetic_one(values: list[float], mkt: float | None) -> None:
+    readings = [(60.0 * number, value) for number, value in enumerate(values)]
+    found = excursion(readings, 60.0 * len(values), Limit("above", -400.0), EACH_MINUTE).figures(EACH_MINUTE)
+    assert found["mkt"] == (None if mkt is None else pytest.approx(mkt, abs=5e-5))
+    assert (found["peak"], found["readings"]) == (max(values), len(values))
+
+
+def test_one_reading_below_absolute_zero_has_no_kinetic_temperature() -> None:
+    assert Excursion.begin(0.0, -273.15).figures(EACH_SECOND)["mkt"] is None
+
+
+def test_a_part_that_was_not_in_celsius_leaves_no_kinetic_temperature() -> None:
+    """Whichever way the unit was corrected, and when it was corrected back."""
+    fahrenheit = Sampling(60.0, 180.0, is_celsius=False)
+    for units in ((fahrenheit, EACH_MINUTE), (EACH_MINUTE, fahrenheit), (EACH_MINUTE, fahrenheit, EACH_MINUTE)):
+        found = Excursion.begin(0.0, 84.0)
+        for number, unit in enumerate(units):
+            found.hold_until(60.0 * (number + 1), ABOVE_80, unit)
+            found.take(84.0, ABOVE_80)
+        figures = found.figures(units[-1])
+        assert (figures["mkt"], figures["mean"], figures["degree_minutes"]) == (None, 84.0, 4.0 * len(units))
+
+
+def test_sums_that_became_too_large_are_none_and_stay_so_over_a_restart() -> None:
+    found = excursion([(0, 1e308), (60, 1e308), (120, -1e308)], 180, ABOVE_80, EACH_MINUTE)
+    for kept in (found, Excursion.from_list(json.loads(json.dumps(found.as_list(), allow_nan=False)))):
+        kept.hold_until(240, ABOVE_80, EACH_MINUTE)
+        figures = kept.figures(EACH_MINUTE)
+        assert (figures["mean"], figures["degree_minutes"], figures["mkt"]) == (None, None, None)
+        assert (figures["peak"], figures["gap_seconds"], figures["coverage"]) == (1e308, 0, 0.75)
+
+
+@given(
+    values=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=6),
+    seconds=st.lists(st.floats(1e-9, 1e12), min_size=6, max_size=6),
+    interval=st.none() | st.floats(1e-300, 1e300),
+    threshold=st.floats(allow_nan=False, allow_infinity=False),
+    comparison=st.sampled_from(["above", "at_least", "below", "at_most"]),
+    is_celsius=st.booleans(),
+)
+def test_whatever_the_numbers_each_figure_is_finite_or_none(
+    values: list[float], seconds: list[float], interval: float | None, threshold: float, comparison: str,
+    *, is_celsius: bool,
+) -> None:  # fmt: skip
+    limit, sampling = Limit(comparison, threshold, 1.0), Sampling(interval, 5.0, is_celsius)
+    found = Excursion.begin(0.0, values[0])
+    for value, held in zip(values, seconds, strict=False):
+        found.hold_until(found.at + held, limit, sampling)
+        found.take(value, limit)
+    figures = found.figures(sampling)
+    assert all(figure is None or math.isfinite(figure) for figure in figures.values()), figures
+    assert figures["mkt"] is None or figures["mkt"] > -273.15
+    again = Excursion.from_list(json.loads(json.dumps(found.as_list(), allow_nan=False))).figures(sampling)
+    assert again == figures

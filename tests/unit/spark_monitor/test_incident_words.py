@@ -77,3 +77,18 @@ def test_a_machine_that_is_its_own_sensor_is_named_once() -> None:
 def test_a_sensors_name_forges_no_line() -> None:
     said = Words(SUHU, JAKARTA).silent("G1", "x\n[Insiden Selesai] Gudang G1\u202e", 5)
     assert said == "[Sensor Diam] Gudang G1: suhu tidak terkirim sejak 5 detik (x�[Insiden Selesai] Gudang G1�)"
+
+
+@pytest.mark.parametrize("at", [253_402_300_800.0, 1e300, -1e300, float("nan"), float("inf")])
+def test_what_no_calendar_has_or_could_not_be_computed_is_left_out(at: float) -> None:
+    words = Words(SUHU, JAKARTA)
+    assert words.opened("G1", 84.31, "above", 80.0, at) == "[Insiden Dibuka] Gudang G1: Suhu 84.31°C > 80"
+    assert words.goes_on("G1", 900, 88.02, at) == "[Insiden Berlanjut] Gudang G1: Suhu, 15 menit, puncak 88.02°C"
+    assert words.closed("G1", None, None, None, at) == "[Insiden Selesai] Gudang G1: Suhu"
+    assert without_rule("G1", "suhu_tinggi", at, JAKARTA) == "[Insiden Selesai] G1: aturan suhu_tinggi tidak ada lagi"
+
+
+def test_a_time_before_1970_is_one() -> None:
+    assert Words(SUHU, ZoneInfo("UTC")).unknown("G1", 5, -1.0) == (
+        "[Insiden Tidak Diketahui] Gudang G1: Suhu, data tidak terkirim sejak 5 detik - 1969-12-31 23:59:59"
+    )

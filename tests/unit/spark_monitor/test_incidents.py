@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_monitor import rules_file
-from spark_monitor.incidents import LifeCycle, Reading, Record
+from spark_monitor.incidents import LifeCycle, Reading, Record, StateError, to_json
 from spark_monitor.rules import Incident, Rules, Silence
 
 SHIPPED = rules_file.load(Path(__file__).parents[3] / "services/spark-monitor/rules.yaml")
@@ -448,3 +448,56 @@ def test_each_incident_opens_once_and_closes_once(values: list[float], steps: li
         assert life[0] == "opened"
         assert life.count("opened") == 1
         assert "closed" not in life[:-1]
+
+
+@pytest.mark.parametrize("value", [-273.15, -300.0, 1e308])
+def test_a_figure_that_cannot_be_computed_is_null_in_the_record_and_left_out_of_the_line(value: float) -> None:
+    warehouse = Warehouse(changed(above=None, below=0) if value < 0 else SHIPPED)
+    warehouse.steady(0, 60, value)
+    (opened,) = (record for record in warehouse.records if record["state"] == "opened")
+    assert (opened["mkt"], opened["peak"], opened["readings"]) == (None, value, 31)
+    warehouse.steady(60, 100, 50)
+    (closed,) = (record for record in warehouse.records if record["state"] == "closed")
+    assert closed["mkt"] is None
+    assert closed["message"].startswith("[Insiden Selesai] Gudang G1: Suhu, 1 menit, puncak ")
+    assert "MKT" not in closed["message"]
+    for record in warehouse.records:
+        assert json.loads(to_json(record), parse_constant=pytest.fail) == record
+
+
+@pytest.mark.parametrize(("before", "after"), [("°F", "°C"), ("°C", "°F")])
+def test_a_unit_that_is_corrected_while_an_incident_is_open_costs_only_a_figure(before: str, after: str) -> None:
+    def rules(unit: str) -> Rules:
+        suhu = SHIPPED.streams["suhu"].model_copy(update={"unit": unit})
+        return Rules(streams={**SHIPPED.streams, "suhu": suhu}, alerts={"suhu_tinggi": SHIPPED.alerts["suhu_tinggi"]})
+
+    warehouse = Warehouse(rules(before))
+    warehouse.steady(0, 40, 84)
+    warehouse.life = LifeCycle(rules(after), "Asia/Jakarta")
+    warehouse.steady(40, 100, 75)
+    assert [(record["state"], record["mkt"]) for record in warehouse.records if record["state"] == "closed"] == [
+        ("closed", None)
+    ]
+    assert warehouse.records[-1]["message"].endswith(f"Suhu, 40 detik, puncak 84.00{after} - 2026-11-22 11:29:58")
+
+
+def test_times_that_no_calendar_has_end_nothing() -> None:
+    life, far = LifeCycle(SHIPPED, "Asia/Jakarta"), 253_402_300_800.0
+    readings = [Reading("suhu", "a", 84.0, far + second, START) for second in range(40)]
+    step = life.take("G1", None, readings, START)
+    assert said(step.records) == ["[Insiden Dibuka] Gudang G1: Suhu 84.00°C > 80"]
+    later = life.look("G1", step.state, START + 1000)
+    assert [record["state"] for record in later.records] == ["opened", "unknown", "reminder"]
+    assert step.records[0]["opened_at"] == far
+
+
+@pytest.mark.parametrize(
+    "state", ["", "{", "[]", "{}", "5", "null", '{"streams": {"suhu": 5}, "rules": {}}', "[" * 9000]
+)
+def test_a_state_that_is_none_is_told_apart_before_a_reading_is_taken(state: str) -> None:
+    life, readings = LifeCycle(SHIPPED, "Asia/Jakarta"), iter([reading(0, 84)])
+    with pytest.raises(StateError):
+        life.take("G1", state, readings, START)
+    assert next(readings) == reading(0, 84)
+    with pytest.raises(StateError):
+        life.look("G1", state, START)

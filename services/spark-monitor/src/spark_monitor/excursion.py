@@ -5,7 +5,7 @@ the sensor, and the rest of the time is noted as a gap.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -88,6 +88,9 @@ class Excursion:
     `weight` is the time that is accounted for, `weighted` the integral of the value over it, `beyond` that of what is
     beyond the limit, `heat` that of exp(-ΔH/RT), `gaps` the time that is not accounted for. The newest reading, `value`
     at `at`, is in `peak` and `readings`, and in the sums when it is known how long it held.
+
+    A sum that has become too large is infinite, or no number, and stays so. A `heat` of 0 beside a `weight` is one
+    that is not known: a part of the time was not in °C, or at no temperature that there is.
     """
 
     begun: float
@@ -106,12 +109,18 @@ class Excursion:
         """Return what one reading makes."""
         return cls(at, at, value, value)
 
-    def as_list(self) -> list[float]:
-        """Return all of it for JSON."""
-        return [
+    @classmethod
+    def from_list(cls, numbers: Sequence[float | None]) -> Self:
+        """Return what `as_list` has written."""
+        return cls(*(math.nan if each is None else each for each in numbers))  # type: ignore[arg-type]
+
+    def as_list(self) -> list[float | None]:
+        """Return all of it for JSON, which has no number for a sum that has become too large."""
+        numbers = [
             self.begun, self.at, self.value, self.peak, self.readings,
             self.weight, self.weighted, self.beyond, self.heat, self.gaps,
         ]  # fmt: skip
+        return [each if math.isfinite(each) else None for each in numbers]
 
     def copy(self) -> Self:
         """Return the same, to be kept while this one goes on."""
@@ -124,11 +133,11 @@ class Excursion:
             self.gaps += seconds - sampling.interval
             seconds = sampling.interval
         self.at = at
+        is_known = sampling.is_celsius and self.value > -ZERO_CELSIUS and (self.heat > 0 or self.weight == 0)
+        self.heat = self.heat + seconds * _heat(self.value) if is_known else 0.0
         self.weight += seconds
         self.weighted += seconds * self.value
         self.beyond += seconds * limit.beyond(self.value)
-        if sampling.is_celsius:
-            self.heat += seconds * _heat(self.value)
 
     def take(self, value: float, limit: Limit) -> None:
         """Add a reading at the time that all is accounted for."""
@@ -137,31 +146,43 @@ class Excursion:
         self.readings += 1
 
     def figures(self, sampling: Sampling) -> Mapping[str, Any]:
-        """Return what the excursion amounts to until `at`: the fields of a record."""
+        """Return what the excursion amounts to until `at`: the fields of a record, None where it can't be computed."""
         duration = self.at - self.begun
         no_time_yet = self.weight == 0
-        coverage = None
-        if sampling.interval is not None:
-            coverage = 1.0 if no_time_yet else min(1.0, self.readings / (duration / sampling.interval))
-        mkt = None
-        if sampling.is_celsius:
-            mkt = self.value if no_time_yet else _mean_kinetic(self.heat / self.weight)
+        interval = sampling.interval
         return {
-            "peak": self.peak,
-            "mean": self.value if no_time_yet else self.weighted / self.weight,
-            "duration_seconds": duration,
-            "degree_minutes": self.beyond / 60,
+            "peak": _computed(lambda: self.peak),
+            "mean": _computed(lambda: self.value if no_time_yet else self.weighted / self.weight),
+            "duration_seconds": _computed(lambda: duration),
+            "degree_minutes": _computed(lambda: self.beyond / 60),
             "readings": self.readings,
-            "coverage": coverage,
-            "gap_seconds": self.gaps,
-            "mkt": mkt,
+            "coverage": None
+            if interval is None
+            else _computed(lambda: 1.0 if no_time_yet else min(1.0, self.readings / (duration / interval))),
+            "gap_seconds": _computed(lambda: self.gaps),
+            "mkt": _computed(self._mean_kinetic) if sampling.is_celsius else None,
         }
+
+    def _mean_kinetic(self) -> float:
+        """Return the constant temperature (°C) that would have done the same to the goods. Raises ArithmeticError."""
+        if self.value <= -ZERO_CELSIUS:
+            raise ArithmeticError("no temperature that there is")
+        if self.weight == 0:
+            return self.value
+        mean = self.heat / self.weight
+        if mean >= 1:
+            raise ArithmeticError("an endless temperature")
+        return ACTIVATION_KELVIN / -math.log(mean) - ZERO_CELSIUS
 
 
 def _heat(celsius: float) -> float:
+    """Return exp(-ΔH/RT) of a temperature above absolute zero: 0 near it, 1 at an endless one."""
     return math.exp(-ACTIVATION_KELVIN / (celsius + ZERO_CELSIUS))
 
 
-def _mean_kinetic(mean_heat: float) -> float:
-    """Return the constant temperature (°C) that would have done the same to the goods."""
-    return ACTIVATION_KELVIN / -math.log(mean_heat) - ZERO_CELSIUS
+def _computed(figure: Callable[[], float]) -> float | None:
+    try:
+        number = figure()
+    except (ArithmeticError, ValueError):
+        return None
+    return number if math.isfinite(number) else None

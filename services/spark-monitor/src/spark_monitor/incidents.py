@@ -45,6 +45,10 @@ class Reading(NamedTuple):
     received: float
 
 
+class StateError(ValueError):
+    """What is known of an entity can't be read."""
+
+
 class Step(NamedTuple):
     """What a call makes: the state (None: nothing to remember), when to look again (epoch seconds), the records."""
 
@@ -144,7 +148,8 @@ class LifeCycle:
     def take(self, entity_id: str, state: str | None, readings: Iterable[Reading], now: float) -> Step:
         """Return what readings make of an entity; `now` is the clock (epoch seconds).
 
-        They may come in any order: those that are not newer than what is known already change nothing.
+        They may come in any order: those that are not newer than what is known already change nothing. Raises
+        StateError before it has taken any.
         """
         turn = _Turn(self, entity_id, state, now)
         rest = iter(readings)
@@ -154,7 +159,7 @@ class LifeCycle:
         return turn.result()
 
     def look(self, entity_id: str, state: str | None, now: float) -> Step:
-        """Return what the time makes of an entity: silences, reminders, what is forgotten.
+        """Return what the time makes of an entity: silences, reminders, what is forgotten. Raises StateError.
 
         Call when all readings that came before `now` are taken.
         """
@@ -171,7 +176,10 @@ class _Turn:
         self._entity = entity_id
         self._now = now
         self._records: list[Record] = []
-        self._streams, self._rules = _from_text(state)
+        try:
+            self._streams, self._rules = _from_text(state)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise StateError(f"unreadable state: {error!r}") from error
         self._limits: dict[str, Limit] = {}
         self._drop_what_has_no_rule()
 
@@ -473,8 +481,8 @@ FIELDS = (
 
 
 def to_json(record: Record) -> str:
-    """Return a record as it stands in the topic."""
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    """Return a record as it stands in the topic. Raises ValueError for a number that JSON does not have."""
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def from_json(text: str) -> Record:
@@ -531,7 +539,7 @@ def _as_text(streams: Mapping[str, _StreamState], rules: Mapping[str, _RuleState
             for name, state in rules.items()
         },
     }  # fmt: skip
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _from_text(text: str | None) -> tuple[dict[str, _StreamState], dict[str, _RuleState]]:
@@ -549,7 +557,7 @@ def _from_text(text: str | None) -> tuple[dict[str, _StreamState], dict[str, _Ru
         for name, (newest, seen, back_at, quiet, sensors) in content["streams"].items()
     }  # fmt: skip
     rules = {
-        name: _RuleState(Excursion(*excursion), said, cleared and Excursion(*cleared), is_unknown)
+        name: _RuleState(Excursion.from_list(excursion), said, cleared and Excursion.from_list(cleared), is_unknown)
         for name, (excursion, said, cleared, is_unknown) in content["rules"].items()
     }
     return streams, rules
