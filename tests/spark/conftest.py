@@ -1,4 +1,4 @@
-"""One Spark for all tests of the DataFrame functions; no Kafka, no connector."""
+"""One Spark with the monitor's own Java for all tests of the DataFrame functions; no Kafka."""
 
 import os
 import sys
@@ -8,15 +8,21 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from local_stack import jars
+from local_stack.layout import Site
+from local_stack.processes import running
 from spark_monitor import rules_file
+from spark_monitor.java_options import class_path
 from spark_monitor.rules import Rules
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[SparkSession]:
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     os.environ["PYSPARK_PYTHON"] = sys.executable
+    with running(tmp_path_factory.mktemp("jars-log")) as processes:
+        os.environ["SPARK_DIST_CLASSPATH"] = class_path(jars.fetch(jars.SPARK_POM, Site().jars, processes))
     session = (
         SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", "false")

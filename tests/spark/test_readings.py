@@ -1,5 +1,7 @@
 """Which messages are readings, and what is said of those that are not."""
 
+import json
+import time
 from typing import Any
 
 import pytest
@@ -26,6 +28,12 @@ def test_a_reading_keeps_its_values_exactly(spark: SparkSession, warehouse: Rule
     assert reading.origin == "sensor-suhu-gudang-0-0"
 
 
+def nested(depth: int, field: str = "x") -> bytes:
+    """Return a reading with a field of so many objects, each in the one before."""
+    rest = {name: value for name, value in {"gudang_id": "G1", "suhu": 84}.items() if name != field}
+    return json.dumps(rest | {field: "?"}).encode().replace(b'"?"', b'{"a":' * depth + b"1" + b"}" * depth)
+
+
 ACCEPTED: dict[str, Any] = {
     "three fields": changed(),
     "unknown fields and an odd sensor": changed(extra={"a": [1]}, sensor_id=5),
@@ -37,6 +45,10 @@ ACCEPTED: dict[str, Any] = {
     "60 s ahead": changed(timestamp=RECEIVED + 60),
     "a name with blanks": changed(gudang_id="Gudang Utara é"),
     "longest name": changed(gudang_id="x" * 64),
+    "blanks around it": b' \n{"gudang_id":"G1","suhu":84}\r\n\t ',
+    "99 nested objects": nested(99),
+    "60 kB of wide objects": changed(extra=[{"a": number} for number in range(5000)]),
+    "a field of another stream twice": b'{"gudang_id":"G1","suhu":84,"x":1,"x":2}',
 }
 
 
@@ -79,6 +91,29 @@ BAD: list[tuple[str, Any, str, str]] = [
     ("JSON and more", b'{"gudang_id":"G1","suhu":84}}', "InvalidJson", "bukan JSON"),
     ("two readings", b'{"gudang_id":"G1","suhu":84}{"gudang_id":"G1","suhu":85}', "InvalidJson", "bukan JSON"),
     ("a list without brackets", b'{"gudang_id":"G1","suhu":84},{"gudang_id":"G1","suhu":85}', "InvalidJson", "JSON"),
+    (
+        "a second reading behind brackets",
+        b'{"gudang_id":"G1","suhu":84}],[{"gudang_id":"G1","suhu":85}',
+        "InvalidJson",
+        "],[",
+    ),
+    ("text behind a reading", b'{"gudang_id":"G1","suhu":84} G2', "InvalidJson", "G2"),
+    ("a comma behind a reading", b'{"gudang_id":"G1","suhu":84},', "InvalidJson", "bukan JSON"),
+    ("a comment", b'{"gudang_id":"G1",/**/"suhu":84}', "InvalidJson", "bukan JSON"),
+    ("UTF-16", '{"gudang_id":"G1","suhu":84}'.encode("utf-16-le"), "InvalidJson", "bukan JSON"),
+    ("a value twice", b'{"gudang_id":"G1","suhu":84,"suhu":20}', "InvalidJson", "suhu: ada dua kali"),
+    ("a name twice", b'{"gudang_id":"G1","suhu":84,"gudang_id":"G2"}', "InvalidJson", "gudang_id: ada dua kali"),
+    ("half a character as name", b'{"gudang_id":"G\\ud800","suhu":84}', "InvalidEntity", "ud800"),
+    ("800 nested objects", nested(800), "TooDeep", "100 tingkat"),
+    ("800 nested objects as value", nested(800, "suhu"), "TooDeep", "100 tingkat"),
+    ("800 nested objects as sensor", nested(800, "sensor_id"), "TooDeep", "100 tingkat"),
+    (
+        "30,000 nested lists",
+        b'{"gudang_id":"G1","suhu":84,"x":' + b"[" * 30_000 + b"]" * 30_000 + b"}",
+        "TooDeep",
+        "100",
+    ),
+    ("half of 800 nested objects", nested(800)[:2000], "TooDeep", "100 tingkat"),
     ("invalid UTF-8", b'{"gudang_id":"G\xff1","suhu":84}', "InvalidUtf8", "UTF-8"),
     ("array", [1, 2], "NotAnObject", "[1, 2]"),
     ("string", "suhu", "NotAnObject", "suhu"),
@@ -91,7 +126,7 @@ BAD: list[tuple[str, Any, str, str]] = [
     ("another kind of space as name", changed(gudang_id="\u00a0"), "InvalidEntity", "gudang_id"),
     ("another kind of space in name", changed(gudang_id="G\u20091"), "InvalidEntity", "gudang_id"),
     ("number as name", changed(gudang_id=1), "InvalidEntity", "1"),
-    ("object as name", changed(gudang_id={"a": 1}), "InvalidEntity", '{"a":1}'),
+    ("object as name", changed(gudang_id={"a": 1}), "InvalidEntity", '{"a": 1}'),
     ("over-long name", changed(gudang_id="x" * 65), "InvalidEntity", "64"),
     ("line break in name", changed(gudang_id="G1\n[Peringatan"), "InvalidEntity", "gudang_id"),
     ("no value", changed(suhu=...), "InvalidValue", "suhu: diharapkan angka, diterima tidak ada"),
@@ -142,3 +177,29 @@ def test_humidity_has_its_own_range(spark: SparkSession, warehouse: Rules, value
     reading = decode(rows, warehouse).first()
     assert reading is not None
     assert (reading.refusal is not None) is refused
+
+
+HOSTILE = {
+    "nested to the bound": nested(99),
+    "nested beyond it": nested(10_000),
+    "wide": b'{"gudang_id":"G1","suhu":84,"x":[' + b",".join([b'{"a":1}'] * 7000) + b"]}",
+    "many names": b"{" + b",".join(b'"%d":1' % number for number in range(7000)) + b',"gudang_id":"G1","suhu":84}',
+    "long numbers": b'{"gudang_id":"G1","suhu":84,"x":[' + b",".join([b"1" * 900] * 60) + b"]}",
+    "escapes": b'{"gudang_id":"G1","suhu":84,"x":"' + b"\\u00e9" * 10_000 + b'"}',
+    "not UTF-8 at its end": b'{"gudang_id":"G1","suhu":84,"x":"' + b"x" * 60_000 + b'\xff"}',
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_message_costs_no_more_than_its_bytes(spark: SparkSession, warehouse: Rules, name: str) -> None:
+    """A thousand times the work of an ordinary one would hold up all others. Both sides are measured in one run."""
+
+    def seconds(message: bytes) -> float:
+        rows = decode(kafka_rows(spark, [("suhu", message)] * 300), warehouse)
+        begun = time.perf_counter()
+        rows.write.format("noop").mode("overwrite").save()
+        return time.perf_counter() - begun
+
+    plain = b'{"gudang_id":"G1","suhu":84,"x":"' + b"x" * len(HOSTILE[name]) + b'"}'
+    seconds(plain)
+    assert min(seconds(HOSTILE[name]) for _ in range(3)) < 10 * min(seconds(plain) for _ in range(3)) + 0.1

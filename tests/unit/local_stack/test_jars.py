@@ -12,7 +12,7 @@ from local_stack.processes import StackError, running
 def put_maven(folder: Path, script: str) -> None:
     """Put a stand-in for Maven on the PATH; it finds the output folder in its last argument."""
     program = folder / "mvn"
-    program.write_text(f'#!/bin/sh\nfor last; do :; done\nout="${{last#-DoutputDirectory=}}"\n{script}\n')
+    program.write_text(f'#!/bin/sh\nfor last; do :; done\nout="${{last#-Djars=}}"\n{script}\n')
     program.chmod(0o755)
 
 
@@ -25,7 +25,7 @@ def pom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return pom
 
 
-def test_fetches_once_for_each_content_of_the_pom(tmp_path: Path, pom: Path) -> None:
+def test_fetches_once_for_each_content_of_the_pom_and_its_sources(tmp_path: Path, pom: Path) -> None:
     put_maven(tmp_path, 'mkdir "$out" && touch "$out/a.jar"; echo called >> "$(dirname "$0")/calls"')
     with running(tmp_path / "logs") as processes:
         first = fetch(pom, tmp_path / "jars", processes)
@@ -33,9 +33,13 @@ def test_fetches_once_for_each_content_of_the_pom(tmp_path: Path, pom: Path) -> 
         assert (tmp_path / "calls").read_text().split() == ["called"]
         pom.write_text("<project><!-- changed --></project>")
         second = fetch(pom, tmp_path / "jars", processes)
-    assert first != second
-    assert [file.name for file in second.iterdir()] == ["a.jar"]
-    assert sorted((tmp_path / "jars").iterdir()) == sorted([first, second])
+        source = pom.parent / "jvm/monitor/A.java"
+        source.parent.mkdir(parents=True)
+        source.write_text("class A {}")
+        third = fetch(pom, tmp_path / "jars", processes)
+    assert len({first, second, third}) == 3
+    assert [file.name for file in third.iterdir()] == ["a.jar"]
+    assert sorted((tmp_path / "jars").iterdir()) == sorted([first, second, third])
 
 
 def test_a_failure_leaves_nothing_and_says_what_maven_said(tmp_path: Path, pom: Path) -> None:

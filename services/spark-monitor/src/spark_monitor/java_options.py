@@ -16,6 +16,21 @@ LOST_AFTER_SECONDS = 15
 """Who is silent that long is gone, in a cluster. Spark's own minute, or two, would be a silence of the monitor."""
 
 
+OWN_JAR = "spark-monitor-jvm.jar"
+"""Our own classes, made of services/spark-monitor/jvm."""
+
+
+def class_path(jars: Path) -> str:
+    """Return what Java is told of the folder with the connector's jars and our own. Raises FileNotFoundError.
+
+    Ours comes first: one of its classes replaces one of Kafka's client.
+    """
+    own = jars / OWN_JAR
+    if not own.exists():
+        raise FileNotFoundError(f"SPARK_JARS_DIR={str(jars)!r}: expected a folder with {OWN_JAR} (built by `make run`)")
+    return f"{own}:{jars}/*"
+
+
 def log_options(level: str, configuration: str = "log4j2.properties") -> str:
     """Return the Java options that make Spark log as the monitor does; its warnings only when debugging."""
     log4j = Path(__file__).with_name(configuration)

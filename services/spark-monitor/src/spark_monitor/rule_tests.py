@@ -6,6 +6,7 @@ silent for an hour takes no time.
 
 import difflib
 import json
+import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,11 +20,10 @@ from pyspark.sql import functions as F
 
 from spark_monitor import incidents
 from spark_monitor.display import Display
-from spark_monitor.java_options import log_options
+from spark_monitor.java_options import class_path, log_options
 from spark_monitor.queries import alerts_and_refusals
 from spark_monitor.readings import accepted, decode
-from spark_monitor.refusals import told_by
-from spark_monitor.reporter import origin_of
+from spark_monitor.records import origin_of, told_by
 from spark_monitor.rules import Rules
 from spark_monitor.rules_file import RulesError
 from spark_monitor.status import status_messages, with_contemporaries, with_newest
@@ -96,9 +96,12 @@ def load(file: Path, rules: Rules) -> list[RuleTest]:
     return tests
 
 
-def differences(rules: Rules, tests: Sequence[RuleTest]) -> dict[str, list[str]]:
-    """Run the tests; return, for each that gives other lines, the difference by the test's name."""
-    said, told = _lines(rules, tests)
+def differences(rules: Rules, tests: Sequence[RuleTest], jars: Path) -> dict[str, list[str]]:
+    """Run the tests; return, for each that gives other lines, the difference by the test's name.
+
+    `jars`: the folder with the monitor's own. Raises FileNotFoundError where it is not.
+    """
+    said, told = _lines(rules, tests, jars)
     found: dict[str, list[str]] = defaultdict(list)
     for number, test in enumerate(tests):
         for expected, those, kind in (test.lines, said, ""), (test.incidents, told, " of incidents"):
@@ -108,11 +111,11 @@ def differences(rules: Rules, tests: Sequence[RuleTest]) -> dict[str, list[str]]
     return found
 
 
-def _lines(rules: Rules, tests: Sequence[RuleTest]) -> tuple[dict[int, list[str]], dict[int, list[str]]]:
+def _lines(rules: Rules, tests: Sequence[RuleTest], jars: Path) -> tuple[dict[int, list[str]], dict[int, list[str]]]:
     """Return each test's lines by its number: those of alerts and statuses, and those of incidents."""
     by_test: dict[int, list[tuple[int, int, str, dict[str, Any]]]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="rule-tests-") as folder:
-        spark = _open_session()
+        spark = _open_session(jars)
         try:
             for order, kind, partition, offset, record in _results(spark, rules, tests, Path(folder)):
                 by_test[partition].append((offset, order, kind, record))
@@ -239,7 +242,8 @@ def _messages(rows: DataFrame) -> DataFrame:
     )
 
 
-def _open_session() -> SparkSession:
+def _open_session(jars: Path) -> SparkSession:
+    os.environ["SPARK_DIST_CLASSPATH"] = class_path(jars)
     options = {
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",

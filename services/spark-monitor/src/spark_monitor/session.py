@@ -11,7 +11,7 @@ from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from spark_monitor.cluster import ClusterError, place
-from spark_monitor.java_options import MEMORY_AND_COMPILER, log_options
+from spark_monitor.java_options import MEMORY_AND_COMPILER, class_path, log_options
 from spark_monitor.places import FILE_MANAGER
 from spark_monitor.settings import MonitorSettings
 from spark_monitor.supervisor import cause_of
@@ -39,7 +39,7 @@ def _conf(config: MonitorSettings, task_slots: int) -> SparkConf:
     os.environ["PYSPARK_PYTHON"] = sys.executable
     # Not `spark.jars`: those are known too late for the file system, and are copied at each start. An executor of a
     # cluster has them from its image, which says the same.
-    os.environ["SPARK_DIST_CLASSPATH"] = f"{config.spark_jars_dir}/*"
+    os.environ["SPARK_DIST_CLASSPATH"] = class_path(config.spark_jars_dir)
     # As a file, not as options: those stand in the list of processes.
     if config.spark_properties_file is not None:
         os.environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {config.spark_properties_file} pyspark-shell"
