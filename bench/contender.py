@@ -57,7 +57,7 @@ def program(name: str) -> tuple[str, ...]:
 MONITORS = ("monitor-peringatan", "monitor-status")
 CONTENDERS = (
     Contender("bare", "bare client (the limit)", program("bare_client")),
-    Contender("ours", "this monitor", ("-m", "spark_monitor"), None, *MONITORS),
+    Contender("ours", "this monitor", ("-m", "spark_monitor", "run"), None, *MONITORS),
     Contender("micro", "ours on micro-batches", program("micro_batches"), None, *MONITORS),
     Contender("tutorial", "usual tutorial (2 s trigger)", program("tutorial")),
     Contender("quix", "Quix Streams", program("quix"), environment="quix"),
@@ -70,7 +70,7 @@ CONTENDERS = (
 def changed(name: str, title: str, **settings: str | None) -> Contender:
     """Return this monitor with other settings for Spark, Kafka's clients and Java: see contenders/changed.py."""
     return Contender(
-        name, title, program("changed"), None, *MONITORS, variables={"CHANGED_SETTINGS": json.dumps(settings)}
+        name, title, (*program("changed"), "run"), None, *MONITORS, variables={"CHANGED_SETTINGS": json.dumps(settings)}
     )
 
 

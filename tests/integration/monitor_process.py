@@ -30,7 +30,7 @@ def create_topics(bootstrap: str, file: Path) -> None:
 
 
 class MonitorProcess:
-    """`python -m spark_monitor` with a checkpoint of its own; `lines` grows with its stdout, over restarts too."""
+    """`python -m spark_monitor run` with a checkpoint of its own; `lines` grows with its stdout, over restarts too."""
 
     def __init__(self, bootstrap: str, folder: Path, jars: Path, **env: str) -> None:
         self.lines: list[str] = []
@@ -61,7 +61,7 @@ class MonitorProcess:
         self.heartbeat.unlink(missing_ok=True)
         self._is_heard = True
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "spark_monitor"],
+            [sys.executable, "-m", "spark_monitor", "run"],
             env=self._env,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -77,6 +77,22 @@ class MonitorProcess:
             90,
         )
         assert self.process.poll() is None, f"the monitor ended; {self.events}"
+
+    def run_beside(self, seconds: float = 30, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run a second one with the same settings, but for `env`, which must end by itself within some seconds."""
+        return subprocess.run(
+            [sys.executable, "-m", "spark_monitor", "run"],
+            env=self._env | env,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder that CHECKPOINT_DIR names."""
+        return self._folder / "checkpoints"
 
     def stop(self) -> int:
         """SIGTERM; return the exit status."""

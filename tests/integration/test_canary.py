@@ -5,6 +5,7 @@ Also what else comes of looking at Kafka each second: silent topics, a silent Ka
 
 import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -114,16 +115,58 @@ def test_a_stopped_broker_is_told_at_once_and_fails_the_health(
     assert sum("[Kafka Diam]" in line for line in monitor.lines) == 1
 
 
+def broken_and_whole(monitor: MonitorProcess, start: int) -> tuple[str, str]:
+    """Start a monitor again that gave up; return what it told of that since a line, before and after the start."""
+    monitor.start()
+    monitor.wait_for_line("[Monitor Pulih]", BREAK_SECONDS)
+    broken, whole = (line for line in monitor.lines[start:] if line.startswith("[Monitor "))
+    return broken, whole
+
+
+def test_a_spark_that_is_killed_is_told_and_the_next_start_tells_that_alerts_come_again(
+    monitor: MonitorProcess, client: Client
+) -> None:
+    start = len(monitor.lines)
+    os.kill(monitor.spark(), signal.SIGKILL)
+    assert monitor.process.wait(30) == 1
+    broken, whole = broken_and_whole(monitor, start)
+    assert re.fullmatch(
+        r"\[Monitor Rusak\] peringatan tidak sampai \(Java berhenti\), monitor dimulai ulang - 20\S+ \S+", broken
+    )
+    assert re.fullmatch(r"\[Monitor Pulih\] peringatan sampai lagi setelah (1 menit )?\d+ detik - 20\S+ \S+", whole)
+    client.reading("suhu", "AFTER-KILL", 85)
+    client.flush()
+    monitor.wait_for("AFTER-KILL", ["Suhu 85.00°C -"])
+
+
 @pytest.mark.long
-def test_a_spark_that_hangs_fails_the_health(monitor: MonitorProcess) -> None:
-    start = len(monitor.events)
-    java = monitor.spark()
-    os.kill(java, signal.SIGSTOP)
+def test_a_spark_that_hangs_fails_the_health_and_is_started_again(monitor: MonitorProcess, client: Client) -> None:
+    """Java is stopped and stays so: all that asks it waits."""
+    start, first_line, since = len(monitor.events), len(monitor.lines), time.monotonic()
+    stopped = monitor.spark()
+    os.kill(stopped, signal.SIGSTOP)
+    wait_for_break(monitor, start, "Spark")
+    assert monitor.process.wait(100) == 1
+    assert 60 < time.monotonic() - since < 100
+    eventually(lambda: not has_java(monitor), lambda: f"Java {stopped} lives on")
+    client.reading("suhu", "HUNG", 85)
+    client.flush()
+    broken, whole = broken_and_whole(monitor, first_line)
+    assert re.match(
+        r"\[Monitor Rusak\] peringatan tidak sampai sejak 1 menit 1\d detik \(Spark tidak menjawab\), "
+        r"monitor dimulai ulang - 20",
+        broken,
+    )
+    assert re.match(r"\[Monitor Pulih\] peringatan sampai lagi setelah \d menit", whole)
+    monitor.wait_for("HUNG", ["Suhu 85.00°C -"])
+
+
+def has_java(monitor: MonitorProcess) -> bool:
     try:
-        wait_for_break(monitor, start, "Spark")
-    finally:
-        os.kill(java, signal.SIGCONT)
-    wait_until_whole(monitor, start)
+        monitor.spark()
+    except AssertionError:
+        return False
+    return True
 
 
 @pytest.mark.long

@@ -300,10 +300,41 @@ def test_without_a_reporter_it_ends_and_the_next_start_prints_the_rest(monitor: 
     monitor.wait_for("UNHEARD", ["Suhu 85.00°C -", "kelembaban belum ada"])
 
 
+def test_a_second_monitor_on_the_same_checkpoints_ends_and_disturbs_nothing(
+    monitor: MonitorProcess, client: Client
+) -> None:
+    def working() -> set[str]:
+        return {file.name for file in (monitor.checkpoints / "working").iterdir()}
+
+    before = working()
+    assert before
+    second = monitor.run_beside()
+    assert second.returncode == 1, second.stderr
+    assert second.stdout.startswith(
+        f"[Monitor Ganda] Pemantau lain sedang memakai CHECKPOINT_DIR='{monitor.checkpoints}'"
+    )
+    assert f"CHECKPOINT_DIR='{monitor.checkpoints}': another monitor is running with it" in second.stderr
+    assert before <= working()
+    client.reading("suhu", "BESIDE", 85)
+    client.flush()
+    monitor.wait_for("BESIDE", ["Suhu 85.00°C"])
+
+
+def test_spark_s_java_machine_does_not_keep_the_lock(monitor: MonitorProcess) -> None:
+    """It may outlive a killed monitor for a moment, and the next one must start."""
+
+    def open_files(process: int) -> set[str]:
+        return {str(file.readlink()) for file in Path(f"/proc/{process}/fd").iterdir() if file.is_symlink()}
+
+    lock = str(monitor.checkpoints / "monitor.lock")
+    assert lock in open_files(monitor.process.pid)
+    assert lock not in open_files(monitor.spark())
+
+
 def test_a_wrong_setting_ends_the_start_with_one_line() -> None:
     env = os.environ | {"DISPLAY": "loud", "TZ": "Mars/Olympus"}
     ended = subprocess.run(
-        [sys.executable, "-m", "spark_monitor"], env=env, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "spark_monitor", "run"], env=env, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 1
     assert ended.stderr.splitlines() == [

@@ -189,7 +189,7 @@ def test_a_bad_file_is_refused_with_every_mistake(tmp_path: Path) -> None:
     )
     env = os.environ | {"RULES_FILE": str(bad)}
     run = [sys.executable, "-m", "spark_monitor"]
-    refused = subprocess.run(run, env=env, capture_output=True, text=True, check=False)
+    refused = subprocess.run([*run, "run"], env=env, capture_output=True, text=True, check=False)
     checked = subprocess.run([*run, "check-rules", str(bad)], capture_output=True, text=True, check=False)
     assert (refused.returncode, checked.returncode) == (1, 1)
     assert refused.stderr == checked.stdout

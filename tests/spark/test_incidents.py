@@ -2,21 +2,24 @@
 
 import json
 import math
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from pyspark import cloudpickle
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 from tests import realistic_hour
 from tests.eventually import eventually
 
+from spark_monitor import incident_query
 from spark_monitor.incident_query import incident_records, publisher, session_for, start, stop_between_batches
-from spark_monitor.incidents import Record
+from spark_monitor.incidents import LifeCycle, Reading, Record, Step
 from spark_monitor.places import LocalPlace
 from spark_monitor.rules import Rules
 
@@ -202,7 +205,7 @@ def test_a_batch_that_is_over_leaves_no_job_in_spark(running: Running, spark: Sp
         return sum(of.size() for of in scheduler.activeQueryToJobs().values())
 
     before = jobs()
-    running.start(publisher(cast(Any, SimpleNamespace(publish=list)), list))
+    running.start(publisher(cast(Any, SimpleNamespace(publish=list)), list, print))
     for batch in range(3):
         running.source.add(steady(f"G{batch}", time.time() - 40, 40, 85.0))
     eventually(lambda: running.has_read(4), lambda: "not all batches are through")
@@ -218,7 +221,67 @@ def test_a_batch_that_fails_says_why_in_a_line(running: Running, spark: SparkSes
         java.java.lang.Integer.parseInt("no number")
         return []
 
-    running.start(publisher(cast(Any, SimpleNamespace(publish=list)), fail))
+    running.start(publisher(cast(Any, SimpleNamespace(publish=list)), fail, print))
     running.source.add(steady("G1", time.time() - 40, 40, 85.0))
     failure = str(running.exception())
     assert 'BatchError: For input string: "no number"' in failure
+
+
+POISON = 13.0
+
+
+class Fragile(LifeCycle):
+    """A life that fails over a reading of POISON, and for a while whenever it looks at the entity `late`."""
+
+    until = 0.0
+
+    def take(self, entity_id: str, state: str | None, readings: Iterable[Reading], now: float) -> Step:
+        """Fail in the middle of the readings."""
+
+        def poisoned() -> Iterator[Reading]:
+            for reading in readings:
+                if reading.value == POISON:
+                    raise ZeroDivisionError("poison")
+                yield reading
+
+        return super().take(entity_id, state, poisoned(), now)
+
+    def look(self, entity_id: str, state: str | None, now: float) -> Step:
+        """Fail until a moment; then the timer must have been set again."""
+        incident_query.RETRY_SECONDS = 1
+        if entity_id == "late" and now < self.until:
+            raise OverflowError("too early")
+        return super().look(entity_id, state, now)
+
+
+def test_an_entity_that_cannot_be_worked_on_ends_no_other(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its state stays as it was, so what comes afterwards goes on from there; the operator hears of it."""
+    # Spark's workers can't import the tests.
+    cast(Any, cloudpickle).register_pickle_by_value(sys.modules[__name__])
+    monkeypatch.setattr(incident_query, "LifeCycle", Fragile)
+    begin = time.time() - 60
+    monkeypatch.setattr(Fragile, "until", time.time() + 12)
+    published: list[Record] = []
+    told: list[str] = []
+    topic = SimpleNamespace(publish=published.extend)
+    running.start(publisher(cast(Any, topic), list, told.append))
+
+    def found(what: str) -> list[Record]:
+        return [each for each in published if f"{each['entity_id']} {each['rule']} {each['state']}" == what]
+
+    running.source.add([*steady("bad", begin, 20, 85.0), *steady("good", begin, 20, 85.0)])
+    eventually(lambda: running.has_read(1), lambda: "the first batch is not through")
+    poisoned = [*steady("bad", begin + 20, 1, 99.0), *steady("bad", begin + 21, 1, POISON)]
+    running.source.add([*poisoned, *steady("late", begin, 20, 85.0), *steady("good", begin + 20, 20, 85.0)])
+    eventually(lambda: found("good suhu_tinggi opened"), lambda: f"{published}, {told}")
+    running.source.add(steady("bad", begin + 22, 20, 85.0))
+    eventually(lambda: found("bad suhu_tinggi opened"), lambda: f"{published}, {told}")
+    (bad,) = found("bad suhu_tinggi opened")
+    assert bad["opened_at"] == pytest.approx(begin, abs=1e-3)
+    assert bad["peak"] == 85.0, "the batch with the poison is as if it had not been"
+    eventually(lambda: found("late diam opened"), lambda: f"its timer was not set again: {published}, {told}")
+    assert sorted(line.split(" (")[0] for line in told) == [
+        "[Monitor Rusak] bad: insiden tidak dapat dihitung",
+        "[Monitor Rusak] late: insiden tidak dapat dihitung",
+    ]
+    assert any("(ZeroDivisionError: poison (test_incidents.py:" in line for line in told), told

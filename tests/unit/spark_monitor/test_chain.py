@@ -86,3 +86,33 @@ def test_a_long_outage_fills_no_memory(chain: Chain) -> None:
     assert chain.broken_at(1e9) is None
     chain.sent(10 * FOLLOWED, 1e9)
     assert chain.broken_at(1e9 + 16) == "producer"
+
+
+def test_a_canary_that_sends_nothing_is_broken_although_all_pulses_are_back(chain: Chain) -> None:
+    chain.begin(99)
+    chain.sent(3, 105)
+    chain.returned(3)
+    assert chain.broken_at(125) is None
+    assert chain.broken_at(125.01) == "canary"
+    chain.broker_answers(is_there=False)
+    assert chain.broken_at(125.01) == "canary", "the canary asks for the broker, too: it knows nothing of it now"
+
+
+def test_a_canary_that_never_began_to_send_is_broken_too() -> None:
+    chain = Chain()
+    chain.begin(100)
+    chain.begin(110)
+    assert chain.broken_at(120) is None
+    assert chain.broken_at(120.01) == "canary"
+
+
+def test_after_the_broker_was_away_only_a_new_pulse_proves_the_chain(chain: Chain) -> None:
+    assert chain.is_proven
+    chain.broker_answers(is_there=False)
+    assert not chain.is_proven
+    chain.broker_answers(is_there=True)
+    chain.returned(2)
+    assert not chain.is_proven, "it was sent before"
+    chain.sent(3, 130)
+    chain.returned(3)
+    assert chain.is_proven

@@ -37,7 +37,7 @@ def test_with_a_master_the_executors_call_back_and_have_the_memory_that_was_aske
 def test_the_jars_are_those_of_the_image_wherever_it_runs() -> None:
     """Spark puts them on the class path of each of its Java machines, so nobody must be told of them."""
     (said,) = re.findall(r"SPARK_JARS_DIR=(\S+) SPARK_DIST_CLASSPATH=(\S+)", DOCKERFILE.read_text("utf-8"))
-    assert said == ("/jars", "/jars/*")
+    assert said == ("/jars", "/jars/spark-monitor-jvm.jar:/jars/*")
 
 
 def test_a_failed_task_ends_its_query_on_a_cluster_too(config: MonitorSettings) -> None:

@@ -5,6 +5,7 @@ from typing import Any, cast
 import pytest
 from py4j.protocol import Py4JError, Py4JNetworkError  # type: ignore[import-untyped]
 
+from spark_monitor.breakdown import JAVA_ENDED
 from spark_monitor.watch import Watch
 
 
@@ -34,4 +35,4 @@ def test_a_java_machine_that_is_gone_is_a_reason_to_give_up(error: Exception) ->
     watch = Watch(
         [cast(Any, Gone(error))], [], lambda: True, nothing, nothing, nothing, nothing, (), nothing, nothing, nothing
     )
-    assert "Java machine has ended" in (watch.tick() or "")
+    assert watch.tick() == JAVA_ENDED

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -49,23 +49,26 @@ class Services:
             "CHECKPOINT_DIR": str(self._state / "checkpoints"),
             "RULES_FILE": str(ROOT / self._env.get("RULES_FILE", "services/spark-monitor/rules.yaml")),
         }
-        self._start("spark-monitor", "spark_monitor", env, own_stdout=True, deadline=30)
+        self._start("spark-monitor", ["spark_monitor", "run"], env, own_stdout=True, deadline=30)
 
     def start_producers(self, producers: Mapping[str, str]) -> None:
         """Start one producer of each kind, given as name and module."""
         for name, module in producers.items():
-            self._start(name, module, {}, own_stdout=False, deadline=10)
+            self._start(name, [module], {}, own_stdout=False, deadline=10)
 
     def wait_until_ready(self) -> None:
         """Return when every service has done its work once, which is what its heartbeat says."""
         for child, heartbeat in self._heartbeats:
             self._processes.wait_for(child, heartbeat.exists, timeout=READY_SECONDS)
 
-    def _start(self, name: str, module: str, env: Mapping[str, str], *, own_stdout: bool, deadline: float) -> None:
+    def _start(
+        self, name: str, module: Sequence[str], env: Mapping[str, str], *, own_stdout: bool, deadline: float
+    ) -> None:
+        """Start a module with its arguments."""
         heartbeat = self._state / "heartbeats" / name
         heartbeat.parent.mkdir(parents=True, exist_ok=True)
         heartbeat.unlink(missing_ok=True)
         env = {**self._env, **env, "HEARTBEAT_FILE": str(heartbeat)}
-        command = [sys.executable, "-m", module]
+        command = [sys.executable, "-m", *module]
         child = self._processes.start(name, command, env=env, own_stdout=own_stdout, deadline=deadline)
         self._heartbeats.append((child, heartbeat))

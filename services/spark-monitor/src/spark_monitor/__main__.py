@@ -17,12 +17,17 @@ from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from sensorkit import log, settings, shutdown
-from spark_monitor import alarm_report, canary, cluster, queries, refused, rule_tests, rules_file, session
+from sensorkit.plain import plain
+from spark_monitor import alarm_report, breakdown, canary, cluster, queries, refused, rule_tests, rules_file, session
+from spark_monitor.breakdown import Breakdown, BrokenError
 from spark_monitor.causes import Causes
 from spark_monitor.chain import Chain
 from spark_monitor.checkpoints import Checkpoint, Extent
 from spark_monitor.display import Display
 from spark_monitor.figures import Figures
+from spark_monitor.guard import Guard
+from spark_monitor.lease import Lease
+from spark_monitor.lock import LockError, TakenError, lock_folder
 from spark_monitor.outgoing import ALERTS, HEARTBEATS, INCIDENTS, REFUSED, STATUSES
 from spark_monitor.pulse import Pulse
 from spark_monitor.quality import Quality
@@ -58,7 +63,29 @@ def announce(checkpoints: Mapping[str, Checkpoint], kafka: Extent) -> None:
 
 
 def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int:
-    """Run until `stop` (returns 0) or until something can't be mended from inside (returns 1)."""
+    """Run until `stop` (returns 0) or until something can't be mended from inside (returns 1).
+
+    Of several monitors with the same checkpoints one runs. The others end here with 1, before they touch anything.
+    """
+    lines = _only_for_lines()
+    guard = Guard(Chain(), lines, ZoneInfo(config.tz), config.checkpoint_dir, stop)
+    try:
+        with Lease(config.checkpoint_location, lock_folder(config.checkpoint_dir)) as lease:
+            return _monitor(config, rules, stop, lease, guard)
+    except TakenError as error:
+        print(error.line(ZoneInfo(config.tz)), file=lines, flush=True)
+        events.error("giving up", cause=str(error))
+    except LockError as error:
+        guard.give_up(Breakdown(str(error), breakdown.CHECKPOINTS_FAIL))
+    except BrokenError as error:
+        guard.give_up(error.breakdown)
+    except Exception as error:
+        guard.give_up(Breakdown(repr(error), breakdown.UNEXPECTED))
+        raise
+    return 1
+
+
+def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease: Lease, guard: Guard) -> int:
     causes = Causes(rules)
     all_rules = canary.with_canary(rules)
     topics = Topics(
@@ -66,34 +93,25 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
     )
     if not topics.wait(stop):
         return 0
+    guard.start()
     tasks = needed(topics.count(all_rules.topics), topics.count(rules.combined_topics), config.state_partitions)
     task_slots = tasks + (SLOTS_FOR_BATCHES if rules.watched_streams else 0)
-    try:
-        kafka = topics.extent(all_rules.topics)
-        root = queries.checkpoints_place(config, task_slots)
-        checkpoints = queries.take_checkpoints(config, all_rules, kafka, root)
-    except KafkaException as error:
-        events.error("giving up", cause=f"Kafka does not say what its topics have: {error}")
-        return 1
-    except OSError as error:
-        setting = "CHECKPOINT_LOCATION" if config.checkpoint_location else "CHECKPOINT_DIR"
-        where = config.checkpoint_location or str(config.checkpoint_dir)
-        events.error("giving up", cause=f"{setting}={where!r}: expected a place to write: {error}")
-        return 1
+    kafka, checkpoints = _checkpoints(config, all_rules, topics, task_slots, lease=lease, stop=stop)
+    if stop.is_set():
+        return 0
     announce(checkpoints, kafka)
     status = checkpoints.get(queries.STATUS_QUERY)
     figures = Figures(status.goes_on_from if status else {}, rules.combined_topics)
     display = Display(rules, config.display)
     quality = Quality()
-    chain = Chain()
     reporter = Reporter(
         config.kafka_bootstrap_servers,
         topics.partitions,
         display,
         figures,
-        _only_for_lines(),
+        guard.lines,
         quality=quality,
-        chain=chain,
+        chain=guard.chain,
         may_repeat={
             topic: checkpoint.may_repeat
             for query, checkpoint in checkpoints.items()
@@ -102,18 +120,15 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         notes=config.checkpoint_dir / "printed",
     )
     reporter.start()
-    pulse = Pulse(config.kafka_bootstrap_servers, topics.partitions, causes, chain, reporter.tell)
+    pulse = Pulse(config.kafka_bootstrap_servers, topics.partitions, causes, guard.chain, reporter.tell)
     pulse.start()
+    guard.must_live(reporter, pulse)
+    guard.looks_at(reporter)
     events.info("starting Spark", task_slots=task_slots, master=config.spark_master, partitions=topics.partitions)
-    try:
-        spark = session.open_session(config, task_slots)
-        cluster.wait_for_slots(spark, task_slots, stop)
-    except cluster.ClusterError as error:
-        events.error("giving up", cause=str(error), master=config.spark_master)
-        return 1
+    spark = _spark(config, task_slots, stop)
     starters = queries.starters(
         spark, config, rules, checkpoints, topics,
-        ends=kafka.ends, pass_on=lambda records: causes.pass_on(records, time.time()), stop=stop,
+        ends=kafka.ends, pass_on=lambda records: causes.pass_on(records, time.time()), tell=reporter.tell, stop=stop,
     )  # fmt: skip
     supervised = {
         name: SupervisedQuery(name, start, stop, queries.STOPPED_BY.get(name, StreamingQuery.stop))
@@ -131,16 +146,56 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
         in_real_time, in_batches, all_tasks_run, reporter, display, figures, topics,
         rules.combined_topics, pulse, quality,
     )  # fmt: skip
+    guard.must_live(*in_real_time, *in_batches)
+    guard.looks_at(reporter, watch)
+
+    def reason_to_end() -> Breakdown | None:
+        cause = lease.reason_to_end(reporter.tell, ZoneInfo(config.tz))
+        return guard.reason_to_end() or watch.tick() or (Breakdown(cause, breakdown.LEASE_LOST) if cause else None)
+
     reason = None
     while reason is None and not stop.wait(TICK_SECONDS):
-        reason = watch.tick()
+        reason = reason_to_end()
     if reason is not None:
-        events.error("giving up", cause=reason)
+        guard.give_up(reason)
 
     stop.set()
     _end(spark, [*in_real_time, *in_batches], pulse, reporter)
     events.info("stopped")
     return 0 if reason is None else 1
+
+
+def _checkpoints(
+    config: MonitorSettings, rules: Rules, topics: Topics, task_slots: int, *, lease: Lease, stop: threading.Event
+) -> tuple[Extent, dict[str, Checkpoint]]:
+    """Return what the topics have, and where each query goes on; nothing of this once stopped. Raises BrokenError."""
+    try:
+        kafka = topics.extent(rules.topics)
+        root = queries.checkpoints_place(config, task_slots)
+        if not lease.acquire(root, stop):
+            return kafka, {}
+        return kafka, queries.take_checkpoints(config, rules, kafka, root)
+    except KafkaException as error:
+        cause = f"Kafka does not say what its topics have: {error}"
+        raise BrokenError(Breakdown(cause, breakdown.KAFKA_TELLS_NOTHING)) from error
+    except OSError as error:
+        setting = "CHECKPOINT_LOCATION" if config.checkpoint_location else "CHECKPOINT_DIR"
+        where = config.checkpoint_location or str(config.checkpoint_dir)
+        cause = f"{setting}={where!r}: expected a place to write: {error}"
+        raise BrokenError(Breakdown(cause, breakdown.CHECKPOINTS_FAIL)) from error
+
+
+def _spark(config: MonitorSettings, task_slots: int, stop: threading.Event) -> SparkSession:
+    """Return Spark with all its task slots. Raises BrokenError."""
+    try:
+        spark = session.open_session(config, task_slots)
+        cluster.wait_for_slots(spark, task_slots, stop)
+    except FileNotFoundError as error:
+        raise BrokenError(Breakdown(str(error), breakdown.CLUSTER_FAILS)) from error
+    except cluster.ClusterError as error:
+        cause = f"SPARK_MASTER={config.spark_master!r}: {error}"
+        raise BrokenError(Breakdown(cause, breakdown.CLUSTER_FAILS)) from error
+    return spark
 
 
 def _end(spark: SparkSession, supervised: Sequence[SupervisedQuery], pulse: Pulse, reporter: Reporter) -> None:
@@ -172,7 +227,7 @@ def check_rules(file: Path) -> int:
     try:
         rules = rules_file.load(file)
     except RulesError as error:
-        print(error)
+        _print_mistakes(error)
         return 1
     print(
         f"{file}: no mistake: streams {len(rules.streams)}, alerts {len(rules.alerts)}, statuses {len(rules.statuses)}"
@@ -180,19 +235,24 @@ def check_rules(file: Path) -> int:
     return 0
 
 
-def test_rules(file: Path, tests_file: Path) -> int:
+def test_rules(file: Path, tests_file: Path, jars: Path) -> int:
     """Run the rules' own tests, print how their lines differ; return the exit status."""
     try:
         rules = rules_file.load(file)
         tests = rule_tests.load(tests_file, rules)
-    except RulesError as error:
-        print(error)
+        different = rule_tests.differences(rules, tests, jars)
+    except (RulesError, FileNotFoundError) as error:
+        _print_mistakes(error)
         return 1
-    different = rule_tests.differences(rules, tests)
     for name, difference in different.items():
-        print("\n".join([f"{tests_file}: {name}", *difference, ""]))
+        print("\n".join(map(plain, [f"{tests_file}: {name}", *difference, ""])))
     print(f"{len(tests) - len(different)} passed, {len(different)} failed")
     return 1 if different else 0
+
+
+def _print_mistakes(error: Exception) -> None:
+    """Print what is wrong with a file, a line each: what stands in the file must play no tricks on the terminal."""
+    print("\n".join(map(plain, str(error).split("\n"))))
 
 
 def show_refused(config: MonitorSettings, number: int, *, as_input: bool) -> int:
@@ -203,7 +263,11 @@ def show_refused(config: MonitorSettings, number: int, *, as_input: bool) -> int
         print(f"KAFKA_BOOTSTRAP_SERVERS={config.kafka_bootstrap_servers!r}: {error}", file=sys.stderr)
         return 1
     for message in messages:
-        print(message.as_input() if as_input else message.shown(ZoneInfo(config.tz)))
+        if not as_input:
+            print(message.shown(ZoneInfo(config.tz)))
+        else:
+            # Sent again it must be what it was; a terminal only shows it, and would obey it.
+            print(refused.escaped(message.as_input()) if sys.stdout.isatty() else message.as_input())
     if not messages:
         print("no refused message", file=sys.stderr)
     return 0
@@ -216,7 +280,7 @@ def show_alarms(config: MonitorSettings, minutes: int) -> int:
     except KafkaException as error:
         print(f"KAFKA_BOOTSTRAP_SERVERS={config.kafka_bootstrap_servers!r}: {error}", file=sys.stderr)
         return 1
-    print("\n".join(report.lines(ZoneInfo(config.tz))))
+    print("\n".join(map(plain, report.lines(ZoneInfo(config.tz)))))
     return 0
 
 
@@ -230,9 +294,8 @@ def _minutes(text: str) -> int:
 def main() -> None:
     """Run the monitor, or one of its tools, with the settings of the environment."""
     parser = argparse.ArgumentParser(prog="spark-monitor", description=__doc__)
-    commands = parser.add_subparsers(
-        dest="command", metavar="check-rules | test-rules | refused | alarms | (nothing: run)"
-    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    commands.add_parser("run", help="watch and print; one at a time on the same checkpoints")
     check = commands.add_parser("check-rules", help="say every mistake in a rules file")
     test = commands.add_parser("test-rules", help="run a rules file's tests")
     for command in (check, test):
@@ -244,13 +307,17 @@ def main() -> None:
     alarms = commands.add_parser("alarms", help="show how many alarms there were, and of what kind")
     alarms.add_argument("--minutes", type=_minutes, default=60, metavar="N", help="of how long; default: 60")
     arguments = parser.parse_args()
+    if arguments.command is None:
+        # Running is asked for by name: a forgotten command must not start a monitor.
+        parser.print_help(sys.stderr)
+        sys.exit(2)
 
     config = settings.load(MonitorSettings)
     file = getattr(arguments, "file", None) or config.rules_file
     if arguments.command == "check-rules":
         sys.exit(check_rules(file))
     if arguments.command == "test-rules":
-        sys.exit(test_rules(file, arguments.tests or file.with_suffix(".test.yaml")))
+        sys.exit(test_rules(file, arguments.tests or file.with_suffix(".test.yaml"), config.spark_jars_dir))
     if arguments.command == "refused":
         sys.exit(show_refused(config, arguments.last, as_input=arguments.as_input))
     if arguments.command == "alarms":

@@ -5,10 +5,14 @@ state of each entity (see `incidents`) and calls when it is due, in the next bat
 """
 
 import time
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
+import structlog
+from cachetools import TTLCache
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
@@ -21,7 +25,7 @@ from pyspark.sql.streaming.stateful_processor import (
 )
 
 from spark_monitor.incident_topic import IncidentTopic
-from spark_monitor.incidents import LifeCycle, Reading, Record, Step, from_json, to_json
+from spark_monitor.incidents import LifeCycle, Reading, Record, StateError, Step, from_json, to_json
 from spark_monitor.places import Place
 from spark_monitor.readings import accepted, decode
 from spark_monitor.rules import Rules
@@ -37,6 +41,21 @@ BATCH_ENDS_SECONDS = 5
 
 RECORDS_AT_ONCE = 10_000
 """A sender may invent names; what comes of it must not fill the memory."""
+
+FAILURE = "failure"
+"""The `kind` of a row that is no record, but says that an entity can't be worked on."""
+
+RETRY_SECONDS = 60
+"""When an entity whose timer failed is looked at again."""
+
+LAST_TIMER_SECONDS = 253_402_300_799
+"""The end of the year 9999: what is due later is due never."""
+
+TOLD_AGAIN_SECONDS = 60
+TOLD_AT_ONCE = 5
+"""So many entities of a batch are named to the operator; of more there is only the number."""
+
+log = structlog.get_logger()
 
 PassOn = Callable[[list[Record]], list[Record]]
 """What is to be published of a batch's records."""
@@ -81,8 +100,12 @@ def start(records: DataFrame, folder: Place, publish: Callable[[DataFrame, int],
     return query
 
 
-def publisher(topic: IncidentTopic, pass_on: PassOn) -> Callable[[DataFrame, int], None]:
-    """Return what publishes a batch's records; a batch ends when Kafka has them all."""
+def publisher(topic: IncidentTopic, pass_on: PassOn, tell: Callable[[str], None]) -> Callable[[DataFrame, int], None]:
+    """Return what publishes a batch's records; a batch ends when Kafka has them all.
+
+    `tell` takes a line for the operator, of an entity that can't be worked on.
+    """
+    failures = Failures(tell)
 
     def publish(batch: DataFrame, _number: int) -> None:
         try:
@@ -90,13 +113,34 @@ def publisher(topic: IncidentTopic, pass_on: PassOn) -> Callable[[DataFrame, int
             # its plan for ever. With a batch each two seconds the memory would be full in half an hour.
             rows = batch.rdd.toLocalIterator()
             while some := [from_json(row.record) for row in islice(rows, RECORDS_AT_ONCE)]:
-                topic.publish(pass_on(sorted(some, key=lambda record: record["event_time"])))
+                failures.take([each for each in some if each["kind"] == FAILURE])
+                records = [each for each in some if each["kind"] != FAILURE]
+                topic.publish(pass_on(sorted(records, key=lambda record: record["event_time"])))
         except Exception as error:  # noqa: BLE001 - it is raised again
             # Without Java's stack in it: Spark searches Python's errors with an expression for which a long text is too
             # much, so that the query would end without one.
             raise BatchError(cause_of(error)) from None
 
     return publish
+
+
+class Failures:
+    """Says which entities can't be worked on: to the log and to the operator, each once a minute at most."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._told: TTLCache[str, bool] = TTLCache(RECORDS_AT_ONCE, TOLD_AGAIN_SECONDS)
+
+    def take(self, rows: Sequence[Record]) -> None:
+        """Say what the rows of kind FAILURE hold."""
+        news = {row["entity_id"]: row for row in rows if row["entity_id"] not in self._told}
+        self._told.update(dict.fromkeys(news, True))
+        for row in list(news.values())[:TOLD_AT_ONCE]:
+            log.error("an entity's incidents can't be worked out", entity_id=row["entity_id"], cause=row["cause"])
+            self._tell(f"[Monitor Rusak] {row['entity_id']}: insiden tidak dapat dihitung ({row['cause']})")
+        if (others := len(news) - TOLD_AT_ONCE) > 0:
+            log.error("more entities' incidents can't be worked out", entities=others)
+            self._tell(f"[Monitor Rusak] {others} lainnya: insiden tidak dapat dihitung")
 
 
 class BatchError(Exception):
@@ -115,6 +159,9 @@ class Incidents(StatefulProcessor):
     """Keeps an entity's state and its one timer: when it is next due. The names of methods and arguments are Spark's.
 
     A timer that fires too early costs less than one that is moved with each reading: it is only ever moved forward.
+
+    What one entity raises ends nothing: its state stays as it was, and a row of the kind FAILURE says so. A state that
+    can't be read is dropped. What Spark raises ends the batch, which is then repeated.
     """
 
     def __init__(self, life: LifeCycle) -> None:
@@ -135,8 +182,12 @@ class Incidents(StatefulProcessor):
     ) -> Iterator[Row]:
         """Take an entity's readings of a batch."""
         state, timer = self._kept.get() or (None, None)
-        step = self._life.take(key[0], state, (Reading(*row[1:]) for row in rows), _now(timerValues))
-        return self._keep(step, timer)
+        now = _now(timerValues)
+        readings = _readings(rows)
+        step, out = _tried(key[0], state, now, lambda known: self._life.take(key[0], known, readings, now))
+        if step is not None:
+            self._keep(step, timer)
+        return iter(out)
 
     def handleExpiredTimer(  # noqa: N802
         self,
@@ -146,17 +197,23 @@ class Incidents(StatefulProcessor):
     ) -> Iterator[Row]:
         """Look what is due of an entity, after all readings of the batch."""
         state, timer = self._kept.get() or (None, None)
-        is_its_timer = expiredTimerInfo.getExpiryTimeInMs() == timer
-        step = self._life.look(key[0], state, _now(timerValues))
-        return self._keep(step, None if is_its_timer else timer)
+        if expiredTimerInfo.getExpiryTimeInMs() == timer:
+            timer = None
+        now = _now(timerValues)
+        step, out = _tried(key[0], state, now, lambda known: self._life.look(key[0], known, now))
+        # Without a timer nobody would look at the entity again.
+        self._keep(Step(state, now + RETRY_SECONDS, []) if step is None else step, timer)
+        return iter(out)
 
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _keep(self, step: Step, timer: int | None) -> Iterator[Row]:
+    def _keep(self, step: Step, timer: int | None) -> None:
         """Keep the state and the timer; `timer`: the one that is set, in milliseconds."""
-        # The next whole millisecond, so that what is due is due by then.
-        due = None if step.due is None else int(step.due * 1000) + 1
+        due = None
+        if step.due is not None and step.due <= LAST_TIMER_SECONDS:
+            # The next whole millisecond, so that what is due is due by then.
+            due = max(0, int(step.due * 1000) + 1)
         if timer is not None and (due is None or due < timer):
             self._handle.deleteTimer(timer)
             timer = None
@@ -167,7 +224,47 @@ class Incidents(StatefulProcessor):
             self._kept.clear()
         else:
             self._kept.update((step.state, timer))
-        return iter([Row(record=to_json(record)) for record in step.records])
+
+
+class RowsError(Exception):
+    """Spark could not hand over an entity's readings: that is no failure of the entity's."""
+
+
+def _readings(rows: Iterator[Row]) -> Iterator[Reading]:
+    while True:
+        try:
+            row = next(rows, None)
+        except Exception as error:
+            raise RowsError(repr(error)) from error
+        if row is None:
+            return
+        yield Reading(*row[1:])
+
+
+def _tried(
+    entity_id: str, state: str | None, now: float, work: Callable[[str | None], Step]
+) -> tuple[Step | None, list[Row]]:
+    """Return what `work` makes of a state, and the rows that go out: None and a row of the kind FAILURE if it can't."""
+    out: list[Row] = []
+    try:
+        try:
+            step = work(state)
+        except StateError as error:
+            out.append(_failure(entity_id, now, error))
+            step = work(None)
+        out += [Row(record=to_json(record)) for record in step.records]
+    except RowsError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the other entities' incidents must not wait for this one's
+        return None, [_failure(entity_id, now, error)]
+    return step, out
+
+
+def _failure(entity_id: str, now: float, error: Exception) -> Row:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    cause = f"{type(error).__name__}: {error}"[:200] + where
+    return Row(record=to_json({"kind": FAILURE, "entity_id": entity_id, "cause": cause, "event_time": now}))
 
 
 def _now(timer_values: TimerValues) -> float:

@@ -57,12 +57,12 @@ class Pulse(threading.Thread):
         )
         self._unpublished: deque[Record] = deque()
         self._last_pulse = 0
-        self._broke_at: float | None = None
         self._begin = threading.Event()
         self._finish = threading.Event()
 
     def begin(self) -> None:
         """Send pulses from now on."""
+        self._chain.begin(time.monotonic())
         self._begin.set()
 
     @property
@@ -85,7 +85,6 @@ class Pulse(threading.Thread):
                 pulse_at = time.monotonic() + PULSE_SECONDS
                 self._send_pulse()
             self._producer.poll(0)
-            self._note_chain()
         self._producer.flush(ANSWER_SECONDS)
 
     def _ask(self) -> None:
@@ -114,17 +113,6 @@ class Pulse(threading.Thread):
         self._chain.broker_answers(is_there=is_there)
         if line := self._causes.broker_answers(is_there, time.time()):
             self._tell(line)
-
-    def _note_chain(self) -> None:
-        """Log where the chain breaks, once, and that it is whole again. Here, as the watch waits when Spark hangs."""
-        now = time.monotonic()
-        link = self._chain.broken_at(now)
-        if link is not None and self._broke_at is None:
-            self._broke_at = now
-            log.error("the alert chain is broken: unhealthy", at=link)
-        elif link is None and self._broke_at is not None:
-            log.info("the alert chain is whole again", after_seconds=round(now - self._broke_at))
-            self._broke_at = None
 
     def _answers(self) -> tuple[dict[str, float | None], int]:
         """Return the time of each sensors' topic's newest message, and where the pulses' alerts end.

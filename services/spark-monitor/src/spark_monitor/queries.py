@@ -82,11 +82,13 @@ def starters(
     *,
     ends: Offsets,
     pass_on: PassOn,
+    tell: Callable[[str], None],
     stop: threading.Event,
 ) -> dict[str, Callable[[], StreamingQuery]]:
     """Return, for each query by name, what starts it.
 
-    `ends`: where the topics ended when the monitor started; `pass_on` says what is published of the incidents' records.
+    `ends`: where the topics ended when the monitor started; `pass_on` says what is published of the incidents' records;
+    `tell` takes lines for the operator.
     """
     # The incidents know nothing of the canary: their records name the version of the file.
     all_rules = canary.with_canary(rules)
@@ -107,7 +109,7 @@ def starters(
         # Without Kafka a batch fails after a while; five such deaths in a row must not end the monitor.
         topics.wait_until_back(stop)
         records = incident_records(messages(in_batches, name), rules, config.tz)
-        return start_incidents(records, checkpoints[name].folder, publisher(incident_topic, pass_on))
+        return start_incidents(records, checkpoints[name].folder, publisher(incident_topic, pass_on, tell))
 
     return {
         name: partial(start_in_batches if name == INCIDENTS_QUERY else start_in_real_time, name)

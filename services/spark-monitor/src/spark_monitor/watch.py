@@ -10,6 +10,8 @@ from confluent_kafka import KafkaException
 from py4j.protocol import Py4JError, Py4JJavaError  # type: ignore[import-untyped]
 
 from sensorkit import heartbeat
+from spark_monitor import breakdown
+from spark_monitor.breakdown import Breakdown
 from spark_monitor.display import MAX_ENTITIES, Display
 from spark_monitor.figures import Figures
 from spark_monitor.pulse import Pulse
@@ -45,10 +47,14 @@ class Watch:
     sources: Sequence[str]
     pulse: Pulse
     quality: Quality
+    stalled: Sequence[str] = ()
+    """The partitions with readings, but without results for two minutes."""
+    batches: dict[str, int] = field(default_factory=dict)
+    """The last batch of each query by its name."""
+    ticked_at: float = field(default_factory=time.monotonic)
+    """When the last tick ended, by the monotonic clock."""
     _watches: bool = False
     _is_overtaken: bool = False
-    _stalled: Sequence[str] = ()
-    _batches: dict[str, int] = field(default_factory=dict)
     _incidents_at: float = 0
     _figures_at: float = field(default_factory=time.monotonic)
     _topics_at: float = field(default_factory=time.monotonic)
@@ -57,20 +63,22 @@ class Watch:
     def _all(self) -> Sequence[SupervisedQuery]:
         return [*self.in_real_time, *self.in_batches]
 
-    def tick(self) -> str | None:
+    def tick(self) -> Breakdown | None:
         """Look once; return why the process can't go on, or None."""
         try:
             return self._look()
         except Py4JJavaError:
             raise
         except JAVA_HAS_ENDED:
-            return "Spark's Java machine has ended: out of memory, or killed"
+            return breakdown.JAVA_ENDED
+        finally:
+            self.ticked_at = time.monotonic()
 
-    def _look(self) -> str | None:
+    def _look(self) -> Breakdown | None:
         self._pass_on_boundaries()
         reporter_keeps_up = self.reporter.seconds_behind() < REPORTER_MAY_LAG_SECONDS
         # A query is active before it has begun to read, so its tasks are what counts.
-        is_well = reporter_keeps_up and not self._stalled and self._finds_incidents() and self.all_tasks_run()
+        is_well = reporter_keeps_up and not self.stalled and self.finds_incidents() and self.all_tasks_run()
         if is_well:
             self.pulse.begin()
         if is_well and self.pulse.chain_is_whole:
@@ -87,8 +95,8 @@ class Watch:
     def _pass_on_boundaries(self) -> None:
         for query in self._all:
             batch = query.completed_batch()
-            if batch is not None and batch != self._batches.get(query.query_name):
-                self._batches[query.query_name] = batch
+            if batch is not None and batch != self.batches.get(query.query_name):
+                self.batches[query.query_name] = batch
                 if query in self.in_batches:
                     self._incidents_at = time.monotonic()
                 # Without an answer the reporter remembers more than it must, until the next boundary.
@@ -103,7 +111,8 @@ class Watch:
         for query in self.in_batches:
             query.start()
 
-    def _finds_incidents(self) -> bool:
+    def finds_incidents(self) -> bool:
+        """Whether the incidents' query has had a batch within the time that one may take."""
         has_begun = self._watches and self.in_batches
         return not has_begun or time.monotonic() - self._incidents_at < BATCH_MAY_TAKE_SECONDS
 
@@ -112,31 +121,31 @@ class Watch:
             kafka = self.topics.extent(self.sources)
             lag = self.figures.lag(kafka.ends)
             self._is_overtaken = self.figures.is_overtaken(kafka.first)
-            self._stalled = self.figures.stalled(kafka.ends)
+            self.stalled = self.figures.stalled(kafka.ends)
         except KafkaException as error:
             events.warning("Kafka does not say how far its topics are", cause=str(error))
             lag = None
         events.info("last minute", **self.figures.take(), lag=lag)
         events.info("alarm quality", **self.quality.figures(time.time()))
-        if self._stalled:
-            events.error("readings, but no results for two minutes: unhealthy", partitions=self._stalled)
+        if self.stalled:
+            events.error("readings, but no results for two minutes: unhealthy", partitions=self.stalled)
         if self.display.is_full:
             events.warning(
                 "more warehouses and machines than are remembered: does a sender invent names?", limit=MAX_ENTITIES
             )
 
-    def _reason_to_give_up(self) -> str | None:
+    def _reason_to_give_up(self) -> Breakdown | None:
         for query in self._all:
             if query.failure is not None:
-                return f"query {query.query_name} keeps dying: {cause_of(query.failure)}"
+                return breakdown.query_dies(query.query_name, cause_of(query.failure))
         if self._is_overtaken:
             # Spark would wait for the removed readings; a start says what is gone, and goes on behind it.
-            return "Kafka has removed readings before the monitor could read them"
+            return breakdown.OVERTAKEN
         if not self.reporter.is_alive():
-            return f"the reporter ended: {self.reporter.failure!r}"
+            return breakdown.reporter_ended(self.reporter.failure)
         if time.monotonic() - self._topics_at >= TOPICS_SECONDS:
             self._topics_at = time.monotonic()
             if changed := self.topics.changed():
                 # Slots and the reporter's partitions are fixed at the start.
-                return f"the number of partitions has changed: {changed}"
+                return breakdown.partitions_changed(changed)
         return None
