@@ -62,7 +62,7 @@ check-rules: $(VENV)/ready ## Say every mistake in the rules, or in RULES_FILE=.
 
 .PHONY: test-rules
 test-rules: $(VENV)/ready ## Run the rules' own tests, or those beside RULES_FILE=...
-	@python -m spark_monitor test-rules $(RULES_FILE)
+	@SPARK_JARS_DIR="$$(python -m local_stack.jars)" && export SPARK_JARS_DIR && python -m spark_monitor test-rules $(RULES_FILE)
 
 .PHONY: test
 test: lint test-unit test-spark test-integration test-stack test-faults ## Tests and checks of every day; sets up what it needs
@@ -81,7 +81,7 @@ test-integration: $(VENV)/ready ## Real Kafka and Spark as processes, minutes
 
 .PHONY: test-stack
 test-stack: $(VENV)/ready ## The containers, from outside, minutes; needs Docker
-	pytest tests/stack/test_stack.py tests/stack/test_hardening.py
+	pytest tests/stack/test_stack.py tests/stack/test_hardening.py tests/stack/test_image.py
 
 .PHONY: test-long
 test-long: $(VENV)/ready test-cluster ## What takes too long for `make test`: slow faults of single services, the stack behind TLS, the cluster; needs Docker

@@ -153,6 +153,20 @@ def test_the_rules_are_checked_and_tested_in_the_container(stack: Stack) -> None
     stack.rules_file.write_text(good, "utf-8")
 
 
+def test_a_forgotten_command_starts_no_second_monitor(stack: Stack) -> None:
+    def restarts() -> tuple[int, str]:
+        (container,) = stack.containers("spark-monitor")
+        return container["RestartCount"], container["State"]["StartedAt"]
+
+    before = restarts()
+    said = stack.fails("run", "--rm", "-T", "--no-deps", "spark-monitor")
+    assert "[Monitor Ganda] Pemantau lain sedang memakai CHECKPOINT_DIR='/var/lib/spark-monitor/checkpoints'" in said
+    assert "another monitor is running with it" in said
+    send(stack, "suhu", {"gudang_id": "X5", "suhu": 88.5, "timestamp": time.time()})
+    eventually(lambda: printed(stack, "Gudang X5: Suhu 88.50°C"), lambda: "no line of X5", 30)
+    assert restarts() == before
+
+
 def test_a_changed_limit_takes_effect_when_only_the_monitor_restarts(stack: Stack) -> None:
     shipped = stack.rules_file.read_text("utf-8")
     stack.rules_file.write_text(shipped.replace("above: 80", "above: 90", 1), "utf-8")
