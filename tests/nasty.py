@@ -111,9 +111,9 @@ def _name(dice: random.Random) -> bytes:
 
 def _number(dice: random.Random) -> bytes:
     digits = (
-        "1e999", "-1e999", "1e-999", "NaN", "Infinity", "-Infinity", "0x63", "099", "+99", "99.", ".99",
+        "1e999", "-1e999", "NaN", "Infinity", "-Infinity", "0x63", "099", "+99", "99.", ".99",
         "9" * 300, "9" * 5_000, "99." + "0" * 20_000,
-        "-0.0", "99e0", "1E+2", '"99"', "true", "null", "[99]", "1e308", "-1e308", "99,5",
+        "99e0", "1E+2", '"99"', "true", "null", "[99]", "1e308", "-1e308", "99,5",
     )  # fmt: skip
     return b'{"gudang_id":"NASTY","%s":%s}' % (
         dice.choice((b"suhu", b'suhu":99,"timestamp')), dice.choice(digits).encode()

@@ -17,7 +17,7 @@ RATE = 100
 ANSWERED_WITHIN_SECONDS = 1
 MEMORY = "monitor without cache"
 MAY_GROW_MIB = 150
-"""Java's heap is filled as far as it may be, whoever sends; the bound is below what one bomb would take."""
+"""Java fills its heap as far as it may under any load; one bomb would take more than this."""
 
 
 def restarts(stack: Stack) -> dict[str, int]:

@@ -77,7 +77,7 @@ def test_out_of_memory(around: Callable[..., Any], stack: Stack) -> None:
 
         eventually(is_said, lambda: str(stack.events(fault.begun)[-3:]), 30)
         fault.is_over()
-        fault.remark = "the process ends and starts anew"
+        fault.remark = "the process ends and Docker restarts it"
         fault.may_come_twice = 1
 
 

@@ -77,7 +77,7 @@ def test_nothing_grows(around: Callable[..., Any], stack: Stack, capsys: pytest.
                     print(json.dumps(samples[-1]), flush=True)  # noqa: T201 - progress
         assert producer.flush(60) == 0
         fault.is_over()
-        fault.remark = f"{sent} readings besides"
+        fault.remark = f"{sent} more readings"
     said = [event for event in stack.events(begun_at) if event["event"] == "last minute"]
     assert len(said) >= MINUTES - 1
     # Not of the beginning, when Java has yet to compile what judges them.

@@ -38,7 +38,7 @@ def test_cut_off_files(around: Callable[..., Any], stack: Stack) -> None:
         stack.compose("start", "spark-monitor")
         fault.is_over()
         assert len(said(stack, fault.begun, "is damaged: starting anew")) == 3
-        fault.remark = "said, and started anew where they last stood"
+        fault.remark = "the log says so, and the queries start again from the last known position"
 
 
 @pytest.mark.long
@@ -74,4 +74,4 @@ def test_retention_overtakes_a_stopped_monitor(around: Callable[..., Any], stack
         fault.ledger.flush()
         fault.recoveries.append(fault.ledger.wait_for_a_new_line(since))
         fault.expect_gone = 300
-        fault.remark = "said, with the offsets"
+        fault.remark = "the log has the offsets"

@@ -63,7 +63,7 @@ def announce(checkpoints: Mapping[str, Checkpoint], kafka: Extent) -> None:
 
 
 def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int:
-    """Run until `stop` (returns 0) or until something can't be mended from inside (returns 1).
+    """Run until `stop` (returns 0) or until only a new start helps (returns 1).
 
     Of several monitors with the same checkpoints one runs. The others end here with 1, before they touch anything.
     """

@@ -109,7 +109,7 @@ def origin_of(result_id: str) -> tuple[str, int]:
 
 def _reader(form: Any) -> Callable[[bytes], Any]:  # noqa: ANN401 - a TypedDict
     """Return what reads JSON of a form, and raises ValueError with the first thing that is wrong."""
-    # Not the adapter's own method: what that does besides takes a tenth of an alert's time.
+    # Not the adapter's own method: its other work takes a tenth of an alert's time.
     validate = TypeAdapter(form).validator.validate_json
 
     def read(value: bytes) -> Any:  # noqa: ANN401 - of the form
