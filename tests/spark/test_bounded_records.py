@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import SparkSession
 from tests.spark.kafka_rows import TOPICS, kafka_rows
 
-from spark_monitor.readings import MAX_BATCH_MIB, MAX_MESSAGE_BYTES, MAX_NESTED, decode
+from spark_monitor.readings import MAX_BATCH_MIB, MAX_MESSAGE_BYTES, MAX_NESTED, MAX_VALUES, decode
 from spark_monitor.rules import Rules
 
 CUT = MAX_MESSAGE_BYTES + 1
@@ -148,7 +148,8 @@ def test_a_value_that_was_cut_is_refused_as_too_large(spark: SparkSession, wareh
 
 def test_the_bounds_are_those_that_are_told(spark: SparkSession) -> None:
     java: Any = spark._jvm  # noqa: SLF001
-    assert (java.monitor.Fields.MOST_BYTES, java.monitor.Fields.MOST_NESTED) == (MAX_MESSAGE_BYTES, MAX_NESTED)
+    fields = java.monitor.Fields
+    assert (fields.MOST_BYTES, fields.MOST_NESTED, fields.MOST_VALUES) == (MAX_MESSAGE_BYTES, MAX_NESTED, MAX_VALUES)
 
 
 def test_every_codec_of_the_client_is_bounded(spark: SparkSession) -> None:

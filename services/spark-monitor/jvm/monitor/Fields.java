@@ -52,6 +52,8 @@ public final class Fields implements UDF2<String, byte[], Row> {
         NOT_AN_OBJECT,
         /** Objects and lists are nested deeper than MOST_NESTED. */
         TOO_DEEP,
+        /** There are more values than MOST_VALUES. */
+        TOO_MANY_VALUES,
         /** A field that was asked for is there twice; `detail` is its name. */
         TWICE,
         /** There are values of several streams, of which all but one would be lost. */
@@ -84,6 +86,8 @@ public final class Fields implements UDF2<String, byte[], Row> {
     /** A reading has about 100 bytes. A far larger message is a mistake, and reading it would hold up the others. */
     public static final int MOST_BYTES = 64 * 1024;
     public static final int MOST_NESTED = 100;
+    /** A reading has four. Reading a value costs as much as hundred characters of text. */
+    public static final int MOST_VALUES = 1000;
     static final int SHOWN = 100;
 
     private static final long serialVersionUID = 1;
@@ -148,6 +152,8 @@ public final class Fields implements UDF2<String, byte[], Row> {
         }
         try (JsonParser json = JSON.createParser(text)) {
             return read(json, text, known);
+        } catch (Unreadable because) {
+            return wrong(because.problem, because.detail);
         } catch (IOException notJson) {
             return wrong(Problem.NOT_JSON, shown(text, 0, text.length()));
         }
@@ -155,20 +161,19 @@ public final class Fields implements UDF2<String, byte[], Row> {
 
     private static Row read(JsonParser json, String text, Topic topic) throws IOException {
         if (json.nextToken() != JsonToken.START_OBJECT) {
-            return wrong(Problem.NOT_AN_OBJECT, shown(text, 0, text.length()));
+            throw new Unreadable(Problem.NOT_AN_OBJECT, shown(text, 0, text.length()));
         }
         Field[] found = new Field[topic.places.size()];
+        int values = 0;
         for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
             Integer place = topic.places.get(name);
             JsonToken token = json.nextToken();
             if (place == null) {
-                if (!skip(json, token)) {
-                    return wrong(Problem.TOO_DEEP, null);
-                }
+                values = skip(json, token, values);
                 continue;
             }
             if (found[place] != null) {
-                return wrong(Problem.TWICE, name);
+                throw new Unreadable(Problem.TWICE, name);
             }
             Field field = found[place] = new Field();
             int start = (int) json.currentTokenLocation().getCharOffset();
@@ -177,13 +182,13 @@ public final class Fields implements UDF2<String, byte[], Row> {
                 field.string = isUnicode(content) ? content : null;
             } else if (token.isNumeric()) {
                 field.number = json.getDoubleValue();
-            } else if (!skip(json, token)) {
-                return wrong(Problem.TOO_DEEP, null);
+            } else {
+                values = skip(json, token, values);
             }
             field.raw = shown(text, start, (int) json.currentLocation().getCharOffset());
         }
         if (json.currentToken() != JsonToken.END_OBJECT || json.nextToken() != null) {
-            return wrong(Problem.NOT_JSON, shown(text, 0, text.length()));
+            throw new Unreadable(Problem.NOT_JSON, shown(text, 0, text.length()));
         }
         return reading(topic, found);
     }
@@ -213,22 +218,42 @@ public final class Fields implements UDF2<String, byte[], Row> {
         return field == null ? ABSENT : field;
     }
 
-    /** Pass over a value; false if it is nested too deep. By a loop: the depth is the sender's, the stack is ours. */
-    private static boolean skip(JsonParser json, JsonToken token) throws IOException {
+    /** Pass over a value; return how many there were with it. By a loop: the depth is the sender's, the stack is ours. */
+    private static int skip(JsonParser json, JsonToken token, int before) throws IOException {
         int depth = 1;
+        int values = before;
         for (JsonToken next = token; ; next = json.nextToken()) {
             if (next == null) {
                 throw new IOException("the text ends within a value");
             }
-            if (next.isStructStart() && ++depth > MOST_NESTED) {
-                return false;
-            }
             if (next.isStructEnd()) {
                 depth--;
+            } else if (next != JsonToken.FIELD_NAME && ++values > MOST_VALUES) {
+                throw new Unreadable(Problem.TOO_MANY_VALUES, null);
+            }
+            if (next.isStructStart() && ++depth > MOST_NESTED) {
+                throw new Unreadable(Problem.TOO_DEEP, null);
             }
             if (depth == 1) {
-                return true;
+                return values;
             }
+        }
+    }
+
+    /** What is wrong with a message; without a stack trace, which would cost more than the message. */
+    private static final class Unreadable extends IOException {
+        private static final long serialVersionUID = 1;
+        final transient Problem problem;
+        final String detail;
+
+        Unreadable(Problem problem, String detail) {
+            this.problem = problem;
+            this.detail = detail;
+        }
+
+        @Override
+        public Throwable fillInStackTrace() {
+            return this;
         }
     }
 

@@ -16,6 +16,7 @@ MAX_MESSAGE_BYTES = 64 * 1024
 """Fields.java reads no more; a test compares the two."""
 
 MAX_NESTED = 100
+MAX_VALUES = 1000
 MAX_BATCH_MIB = 32
 """What BoundedRecords unpacks of a compressed batch."""
 
@@ -34,7 +35,8 @@ def decode(messages: DataFrame, rules: Rules) -> DataFrame:
 
     Takes `key, value, topic, partition, offset, timestamp`. Returns one row for each row:
 
-    - `topic, partition, offset, key, value` as they were; `origin` is `topic-partition-offset`;
+    - `topic, partition, offset` as they were; `origin` is `topic-partition-offset`;
+    - `key, value` of a refused message, null of a reading: copying 64 kB costs more than reading them;
     - `received`: Kafka's timestamp, epoch seconds (the broker's clock, as the topics use LogAppendTime);
     - `stream, entity_id, sensor_id, amount, event_time`: the reading, `amount` in the stream's unit;
     - `refusal`: null, or `struct<code, message>`; then the reading's columns must not be used.
@@ -50,20 +52,23 @@ def decode(messages: DataFrame, rules: Rules) -> DataFrame:
         F.col("timestamp").cast("double").alias("received"),
         F.call_function(FIELDS, "topic", "value").alias("found"),
     )
-    typed = found.select(
-        "*",
+    refusal = _refusal(rules)
+    is_refused = refusal.isNotNull()
+    return found.select(
+        "topic",
+        "partition",
+        "offset",
+        F.when(is_refused, F.col("key")).alias("key"),
+        F.when(is_refused, F.col("value")).alias("value"),
+        "origin",
+        "received",
         F.col("found.stream").alias("stream"),
         F.col("found.entity_string").alias("entity_id"),
         F.col("found.sensor_string").substr(1, MAX_NAME_LENGTH).alias("sensor_id"),
         F.col("found.value_number").alias("amount"),
-        # Other people's producers may leave the time out: then it is when Kafka got the reading.
-        F.when(_absent("time"), F.col("received")).otherwise(F.col("found.time_number")).alias("event_time"),
+        _event_time().alias("event_time"),
+        refusal.alias("refusal"),
     )
-    return typed.select(
-        "topic", "partition", "offset", "key", "value", "origin", "received",
-        "stream", "entity_id", "sensor_id", "amount", "event_time",
-        _refusal(rules).alias("refusal"),
-    )  # fmt: skip
 
 
 def accepted(readings: DataFrame) -> DataFrame:
@@ -122,6 +127,7 @@ def _unreadable() -> list[tuple[Column, str, Column]]:
         (told("NOT_JSON"), "InvalidJson", F.concat(F.lit("pesan bukan JSON: "), detail)),
         (told("NOT_AN_OBJECT"), "NotAnObject", F.concat(F.lit("diharapkan objek JSON, diterima "), detail)),
         (told("TOO_DEEP"), "TooDeep", F.lit(f"pesan bersarang paling banyak {MAX_NESTED} tingkat")),
+        (told("TOO_MANY_VALUES"), "TooManyValues", F.lit(f"pesan berisi paling banyak {MAX_VALUES} nilai")),
         (told("TWICE"), "InvalidJson", F.concat(detail, F.lit(": ada dua kali dalam pesan"))),
         (told("AMBIGUOUS"), "AmbiguousReading", F.lit("pesan membawa nilai lebih dari satu jenis")),
     ]
@@ -136,9 +142,9 @@ def _refusal(rules: Rules) -> Column:
     value_field = _by_stream(rules, lambda stream: F.lit(stream.value_field))
     entity_field = _by_stream(rules, lambda stream: F.lit(stream.entity_field))
     time_field = _by_stream(rules, lambda stream: F.lit(stream.event_time))
-    entity = F.col("entity_id")
-    amount = F.col("amount")
-    ahead = F.col("event_time") - F.col("received")
+    entity = F.col("found.entity_string")
+    amount = F.col("found.value_number")
+    event_time = _event_time()
 
     checks: list[tuple[Column, str, Column]] = [
         (
@@ -181,12 +187,12 @@ def _refusal(rules: Rules) -> Column:
             ),
         ),
         (
-            ~_absent("time") & (~_is_number("time") | (F.col("event_time") < 0)),
+            ~_absent("time") & (~_is_number("time") | (event_time < 0)),
             "InvalidTimestamp",
             F.concat(time_field, F.lit(": diharapkan detik sejak 1970 (epoch), diterima "), _shown("time")),
         ),
         (
-            ahead > MAX_AHEAD_SECONDS,
+            event_time - F.col("received") > MAX_AHEAD_SECONDS,
             "FutureTimestamp",
             F.concat(
                 time_field,
@@ -209,7 +215,12 @@ def _first(checks: list[tuple[Column, str, Column]]) -> Column:
 
 def _by_stream(rules: Rules, of: Callable[[Stream], Column]) -> Column:
     """Return what `of(stream)` gives for the message's stream."""
-    return F.coalesce(*(F.when(F.col("stream") == name, of(stream)) for name, stream in rules.streams.items()))
+    return F.coalesce(*(F.when(F.col("found.stream") == name, of(stream)) for name, stream in rules.streams.items()))
+
+
+def _event_time() -> Column:
+    """Return the reading's own time; other people's producers may leave it out, then it is when Kafka got it."""
+    return F.when(_absent("time"), F.col("received")).otherwise(F.col("found.time_number"))
 
 
 def _absent(name: str) -> Column:
