@@ -104,7 +104,9 @@ def test_master_and_workers_have_their_password_from_a_file(role: str) -> None:
     assert arguments[1:3] == ["--properties-file", "/run/secrets/spark.properties"]
 
 
-@pytest.mark.parametrize(("level", "of_spark"), [("debug", "warn"), ("info", "error"), ("", "error")])
+@pytest.mark.parametrize(
+    ("level", "of_spark"), [("debug", "warn"), ("DEBUG", "warn"), ("info", "error"), ("", "error")]
+)
 def test_master_and_workers_log_as_the_monitor_does(level: str, of_spark: str) -> None:
     _, env = command("master", {"SPARK_MASTER": "spark://spark-master:7077", "LOG_LEVEL": level})
     assert f"-Dmonitor.log={of_spark}" in env["SPARK_DAEMON_JAVA_OPTS"].split()

@@ -72,7 +72,7 @@ def command(role: str, env: Mapping[str, str]) -> tuple[list[str], dict[str, str
     arguments, more = {"master": master, "worker": worker}[role](env["SPARK_MASTER"])
     if secrets := env.get("SPARK_PROPERTIES_FILE"):
         arguments = [arguments[0], "--properties-file", secrets, *arguments[1:]]
-    options = ["-XX:+UseSerialGC", log_options(env.get("LOG_LEVEL") or "info"), *shared_classes()]
+    options = ["-XX:+UseSerialGC", log_options((env.get("LOG_LEVEL") or "info").lower()), *shared_classes()]
     return arguments, more | {"SPARK_DAEMON_JAVA_OPTS": " ".join(options)}
 
 
