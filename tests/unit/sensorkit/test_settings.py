@@ -8,6 +8,7 @@ from typing import Annotated
 import pytest
 from pydantic import Field, ValidationError
 from pydantic_settings import SettingsConfigDict
+from tests.unreadable import unreadable
 
 from notifier.settings import NotifierSettings
 from producer_kelembaban.__main__ import KELEMBABAN
@@ -125,6 +126,18 @@ def test_the_prefix_is_for_a_service_s_own_variables_only(monkeypatch: pytest.Mo
         monkeypatch.setenv(name, value)
     pump = load(Pump)
     assert (pump.speed, pump.log_level) == (7, "debug")
+
+
+@pytest.mark.parametrize("variable", ["KAFKA_SSL_CA_FILE", "KAFKA_SASL_PASSWORD_FILE"])
+def test_a_file_with_the_wrong_rights_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("x")
+    with unreadable(file) as user:
+        (line,) = refusal(monkeypatch, **{variable: str(file)})
+    assert line.startswith(f"{variable}={str(file)!r}: expected a file with ")
+    assert line.endswith(f"; user {user} can't read it; on the host: make secrets, or chmod go+r <file>")
 
 
 @pytest.mark.parametrize("settings", [Pump, MonitorSettings, NotifierSettings, TopicSettings])

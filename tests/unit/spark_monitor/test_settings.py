@@ -5,6 +5,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from tests.unreadable import unreadable
 
 from sensorkit.settings import load
 from spark_monitor.settings import MonitorSettings
@@ -106,6 +107,24 @@ def test_a_zone_by_its_name_is_used(monkeypatch: pytest.MonkeyPatch, tz: str) ->
     settings = load(MonitorSettings)
     assert settings.zone == ZoneInfo(tz)
     assert list(settings.passed_over()) == []
+
+
+def test_rules_with_the_wrong_rights_say_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As they are mounted after a clone with umask 077."""
+    file = tmp_path / "rules.yaml"
+    file.touch()
+    monkeypatch.setenv("RULES_FILE", str(file))
+    with unreadable(file) as user, pytest.raises(SystemExit) as caught:
+        load(MonitorSettings)
+    assert caught.value.code == (
+        f"RULES_FILE={str(file)!r}: expected a file; user {user} can't read it; on the host: chmod go+r <file>"
+    )
+
+
+@pytest.mark.parametrize("name", ["missing.yaml", ""])
+def test_rules_that_are_none_are_no_matter_of_the_settings(tmp_path: Path, name: str) -> None:
+    """A missing file, and a folder: not every command needs rules, and the one who reads them tells it."""
+    assert MonitorSettings(rules_file=tmp_path / name).rules_file == tmp_path / name
 
 
 def test_an_empty_time_zone_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sensorkit import kafka_client
 from sensorkit.kafka_security import Security
+from sensorkit.unreadable import why_unreadable
 
 HostPorts = Annotated[
     str,
@@ -24,7 +25,7 @@ def _is_readable(file: Path) -> Path:
     try:
         has_content = bool(file.read_text("utf-8").strip())
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"can't be read: {error}") from error
+        raise ValueError(why_unreadable(error, "make secrets, or chmod go+r <file>")) from error
     if not has_content:
         raise ValueError("is empty")
     return file

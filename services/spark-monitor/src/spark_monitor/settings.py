@@ -10,7 +10,18 @@ from pydantic import AfterValidator, Field
 
 from sensorkit.old_name import old_display
 from sensorkit.settings import ReadableFile, ServiceSettings
+from sensorkit.unreadable import why_unreadable
 from spark_monitor import time_zones
+
+
+def _may_be_read(file: Path) -> Path:
+    try:
+        file.open("rb").close()
+    except PermissionError as error:
+        raise ValueError(why_unreadable(error)) from error
+    except OSError:
+        return file  # what else is wrong with it is told where it is read: not every command needs it
+    return file
 
 
 def _is_time_zone(name: str) -> str:
@@ -30,7 +41,9 @@ class MonitorSettings(ServiceSettings):
             description="an address like s3a://bucket/folder, or nothing",
         ),
     ] = None
-    rules_file: Annotated[Path, Field(description="a file")] = Path("services/spark-monitor/rules.yaml")
+    rules_file: Annotated[Path, AfterValidator(_may_be_read), Field(description="a file")] = Path(
+        "services/spark-monitor/rules.yaml"
+    )
     spark_jars_dir: Annotated[Path, Field(description="the folder with the connector's jars")] = Path(".local/jars")
     checkpoint_minutes: Annotated[int, Field(ge=1, le=60, description="whole minutes, 1 to 60")] = 5
     driver_memory: Annotated[str, Field(pattern=r"^\d+[mg]$", description="a size like 512m or 2g")] = "512m"

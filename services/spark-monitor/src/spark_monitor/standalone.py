@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pyspark
 
+from sensorkit.unreadable import why_unreadable
 from spark_monitor.java_options import LOST_AFTER_SECONDS, log_options, shared_classes
 
 STATE = Path("/var/lib/spark-monitor/master")
@@ -79,6 +80,11 @@ def command(role: str, env: Mapping[str, str]) -> tuple[list[str], dict[str, str
 def main() -> None:
     """Become Spark's master or worker; the settings are in the environment."""
     role = sys.argv[1]
+    if secrets := os.environ.get("SPARK_PROPERTIES_FILE"):
+        try:
+            Path(secrets).open("rb").close()
+        except OSError as error:
+            sys.exit(f"SPARK_PROPERTIES_FILE={secrets!r}: {why_unreadable(error, 'make secrets')}")
     arguments, more = command(role, os.environ)
     if role == "worker":
         clear(WORKING)
