@@ -51,8 +51,6 @@ class MonitorProcess:
         self._is_heard = True
         self._listens = threading.Event()
         self._listens.set()
-        self._env.pop("DISPLAY", None)
-        self._env |= {name: value for name, value in env.items() if name == "DISPLAY"}
         self.process: subprocess.Popen[str]
         self._reader: threading.Thread
 

@@ -210,7 +210,6 @@ def test_alarms_says_what_the_topics_have(monitor: MonitorProcess, client: Clien
     monitor.wait_for("ALARMS", ["Suhu 85.00°C -"] * 3)
     run = [sys.executable, "-m", "spark_monitor", "alarms", "--minutes", "30"]
     env = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap, "TZ": "Asia/Jakarta"}
-    env.pop("DISPLAY", None)
     shown = subprocess.run(run, env=env, capture_output=True, text=True, check=True).stdout.splitlines()
     assert shown[0].startswith("Alarm 30 menit terakhir, sampai 20")
     alerts = records(client.read("monitor-peringatan"))
@@ -225,7 +224,6 @@ def test_alarms_says_what_the_topics_have(monitor: MonitorProcess, client: Clien
 @pytest.mark.long
 def test_alarms_without_a_broker_is_one_line() -> None:
     env = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": "localhost:1"}
-    env.pop("DISPLAY", None)
     ended = subprocess.run(
         [sys.executable, "-m", "spark_monitor", "alarms"], env=env, capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""DISPLAY=changes, on a broker of its own: what the operator sees of a warehouse whose state goes to and fro.
+"""SHOW=changes, on a broker of its own: what the operator sees of a warehouse whose state goes to and fro.
 
 The monitor starts at the latest offsets: once it calls itself well, not one reading may be missed.
 """
@@ -15,7 +15,7 @@ from local_stack.kafka import Kafka
 def test_changes_shows_a_warehouse_only_when_its_state_changes(
     broker: Kafka, spark_jars: Path, client: Client, tmp_path: Path
 ) -> None:
-    quiet = MonitorProcess(broker.bootstrap, tmp_path, spark_jars, DISPLAY="changes", STARTING_OFFSETS="latest")
+    quiet = MonitorProcess(broker.bootstrap, tmp_path, spark_jars, SHOW="changes", STARTING_OFFSETS="latest")
     try:
         quiet.start()
         for number, suhu in enumerate([70, 85, 86, 87, 70, 71, 88]):

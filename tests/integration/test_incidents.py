@@ -170,7 +170,7 @@ def test_only_incidents_are_shown_when_asked_for(
     monitor: MonitorProcess, broker: Kafka, client: Client, spark_jars: Path, tmp_path: Path
 ) -> None:
     assert monitor.stop() == 0
-    quiet = MonitorProcess(broker.bootstrap, tmp_path, spark_jars, DISPLAY="incidents", STARTING_OFFSETS="latest")
+    quiet = MonitorProcess(broker.bootstrap, tmp_path, spark_jars, SHOW="incidents", STARTING_OFFSETS="latest")
     try:
         quiet.start()
         steady(client, "QUIET", time.time() - 200, [85.0] * 40)

@@ -133,7 +133,6 @@ def test_refused_messages_are_shown_to_a_person_and_as_lines_to_mend(broker: Kaf
     client.read("monitor-ditolak", before, bool)
     run = [sys.executable, "-m", "spark_monitor", "refused", "--last", "1"]
     env = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap, "TZ": "Asia/Jakarta"}
-    env.pop("DISPLAY", None)
     shown = subprocess.run(run, env=env, capture_output=True, text=True, check=True).stdout.splitlines()
     assert len(shown) == 2
     assert shown[0].startswith(jakarta(time.time())[:10])
@@ -332,13 +331,13 @@ def test_spark_s_java_machine_does_not_keep_the_lock(monitor: MonitorProcess) ->
 
 
 def test_a_wrong_setting_ends_the_start_with_one_line() -> None:
-    env = os.environ | {"DISPLAY": "loud", "TZ": "Mars/Olympus"}
+    env = os.environ | {"SHOW": "loud", "TZ": "Mars/Olympus"}
     ended = subprocess.run(
         [sys.executable, "-m", "spark_monitor", "run"], env=env, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 1
     assert ended.stderr.splitlines() == [
-        "DISPLAY='loud': expected all, changes or incidents; Input should be 'all', 'changes' or 'incidents'",
+        "SHOW='loud': expected all, changes or incidents; Input should be 'all', 'changes' or 'incidents'",
         "TZ='Mars/Olympus': expected a time zone like Asia/Jakarta; no such time zone",
     ]
 

@@ -196,6 +196,30 @@ def test_messages_are_the_design_s(topic: Topic, start: Start, quantity: str, lo
     assert [reading["gudang_id"] for reading in topic.readings()[:6]] == ["G1", "G2", "G3"] * 2
 
 
+def test_a_warehouse_has_the_partition_that_java_s_clients_choose(kafka: str, start: Start) -> None:
+    """The numbers are `Utils.toPositive(Utils.murmur2(key)) % 4`, by kafka-clients 3.9.2."""
+    expected = {"G1": 0, "G2": 1, "G3": 0, "S1": 3, "Gudang Utara": 3, "Gudang Sé": 3}
+    topic = Topic(kafka)
+    new = NewTopic(topic.name, 4, 1)
+    AdminClient({"bootstrap.servers": kafka}).create_topics([new])[topic.name].result(DEADLINE)
+    start(topic, SUHU_INTERVAL_SECONDS="0.1", GUDANG_IDS=",".join(expected))
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": topic.name, "log_level": 0})
+    consumer.assign([TopicPartition(topic.name, number, 0) for number in range(4)])
+    found: dict[str, int | None] = {}
+
+    def every_warehouse_was_read() -> bool:
+        for message in consumer.consume(100, 0.2):
+            assert message.error() is None
+            found[(message.key() or b"").decode()] = message.partition()
+        return found.keys() == expected.keys()
+
+    try:
+        eventually(every_warehouse_was_read, lambda: str(found))
+    finally:
+        consumer.close()
+    assert found == expected
+
+
 def test_variables_shape_the_readings(topic: Topic, start: Start) -> None:
     variables = {"SUHU_MIN": "-5", "SUHU_MAX": "-4.5", "SUHU_SEED": "7", "SUHU_INTERVAL_SECONDS": "0.05"}
     producer = start(topic, **variables, GUDANG_IDS="Utara,B", SENSOR_ID="s-1")

@@ -76,9 +76,6 @@ def _published(container: Container) -> list[tuple[str, int]]:
 def _is_of_the_system(folder: str) -> bool:
     """Say whether a folder of the host is one of the system's, or below one."""
     path = PurePosixPath(folder)
-    # Mounted where there is no file to mount.
-    if folder == "/dev/null":
-        return False
     return folder == "/" or any(path.is_relative_to(system) for system in SYSTEM_FOLDERS if system != "/")
 
 

@@ -48,7 +48,6 @@ class Stack:
             "RULES_FILE": str(rules_file),
             **env,
         }
-        self._env.pop("DISPLAY", None)
 
     @classmethod
     def new(cls, name: str, folder: Path, **env: str) -> Self:

@@ -50,7 +50,7 @@ GOOD: dict[str, Any] = {
     },
     "Mounts": [
         {"Type": "bind", "Source": "/home/a/rules.yaml", "Propagation": "rprivate"},
-        {"Type": "bind", "Source": "/dev/null", "Propagation": "rprivate"},
+        {"Type": "bind", "Source": "/home/a/infra/empty", "Propagation": "rprivate"},
         {"Type": "volume", "Source": "/var/lib/docker/volumes/data/_data", "Propagation": ""},
     ],
     "NetworkSettings": {"Networks": {"warehouse_default": {}}},
@@ -63,7 +63,7 @@ BAD: list[tuple[str, str, str, Any]] = [
     ("5.4", "HostConfig", "CapAdd", ["NET_ADMIN"]),
     ("5.5", "HostConfig", "Privileged", True),
     ("5.6", "Mounts", "", [{"Type": "bind", "Source": "/etc/ssl", "Propagation": "rprivate"}]),
-    ("5.6", "Mounts", "", [{"Type": "bind", "Source": "/dev/sda", "Propagation": "rprivate"}]),
+    ("5.6", "Mounts", "", [{"Type": "bind", "Source": "/dev/null", "Propagation": "rprivate"}]),
     ("5.6", "Mounts", "", [{"Type": "bind", "Source": "/", "Propagation": "rprivate"}]),
     ("5.8", "HostConfig", "PortBindings", {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "80"}]}),
     ("5.9", "HostConfig", "PortBindings", {"9/tcp": [{"HostIp": "127.0.0.1", "HostPort": "2000"}]}),

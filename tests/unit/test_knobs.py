@@ -47,6 +47,9 @@ MOUNTED = {"RULES_FILE", "WEBHOOK_CA_FILE", "WEBHOOK_TOKEN_FILE"}
 OF_THE_CONTAINER = {"SENSOR_ID"}
 """Each container of a scaled service has its own: its host name."""
 
+GIVEN_UP = {"DISPLAY"}
+"""What is read only to say that it has no effect any more."""
+
 Services = dict[str, type[BaseSettings]]
 
 
@@ -89,7 +92,13 @@ def knobs(services: Services) -> list[Knob]:
         for service, settings in services.items()
         for variable, field in variables(settings).items()
         if variable
-        not in FIXED | OF_THE_IMAGE | OF_THE_SECURE_OVERLAY | OF_THE_CLUSTER_OVERLAY | MOUNTED | OF_THE_CONTAINER
+        not in FIXED
+        | OF_THE_IMAGE
+        | OF_THE_SECURE_OVERLAY
+        | OF_THE_CLUSTER_OVERLAY
+        | MOUNTED
+        | OF_THE_CONTAINER
+        | GIVEN_UP
     ]
 
 
@@ -154,6 +163,10 @@ def test_compose_hands_on_nothing_that_the_service_does_not_read(
         for variable, value in environments[service].items()
         if value is None and variable not in variables(settings)
     ] == []
+
+
+def test_compose_hands_on_what_is_given_up_so_that_it_is_told(environments: dict[str, dict[str, Any]]) -> None:
+    assert {name: environments["spark-monitor"][name] for name in GIVEN_UP} == dict.fromkeys(GIVEN_UP)
 
 
 def test_compose_says_where_kafka_is(services: Services, environments: dict[str, dict[str, Any]]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from local_stack.kafka import broker_properties, zookeeper_properties
 from local_stack.layout import Site
-from local_stack.stack import user_environment
+from local_stack.stack import old_setting, user_environment
 
 SITE = Site(kafka_port=1001, zookeeper_port=1002)
 
@@ -41,17 +41,21 @@ def test_the_real_environment_goes_before_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("inherited", "written", "result"),
+    ("inherited", "written", "mode"),
     [
-        (":0", "", None),
-        (":0", "DISPLAY=changes", "changes"),
-        ("all", "DISPLAY=changes", "all"),
-        ("changes", "", "changes"),
+        ({"DISPLAY": "changes"}, "", "changes"),
+        ({}, "DISPLAY=incidents", "incidents"),
+        ({"DISPLAY": ":0"}, "DISPLAY=changes", "changes"),
+        ({"DISPLAY": "all"}, "DISPLAY=changes", "all"),
+        ({"DISPLAY": ":0"}, "", None),
+        ({"DISPLAY": "changes", "SHOW": "all"}, "", None),
+        ({"DISPLAY": "changes"}, "SHOW=all", None),
     ],
 )
-def test_a_desktop_s_display_is_not_the_monitor_s(
-    tmp_path: Path, inherited: str, written: str, result: str | None
+def test_who_still_sets_display_is_told(
+    tmp_path: Path, inherited: dict[str, str], written: str, mode: str | None
 ) -> None:
     dotenv = tmp_path / ".env"
     dotenv.write_text(written)
-    assert user_environment(dotenv, {"DISPLAY": inherited}).get("DISPLAY") == result
+    line = f"[Setelan Lama] DISPLAY tidak dibaca lagi, pakai SHOW={mode}" if mode else None
+    assert old_setting(dotenv, inherited) == line

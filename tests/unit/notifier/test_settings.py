@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 import trustme
+from tests.unreadable import unreadable
 
-from notifier.settings import NotifierSettings, token_in
+from notifier.settings import NotifierSettings, token_in, trust
 from sensorkit.settings import load
 
+ROOT = Path(__file__).parents[3]
 VARIABLE = "WEBHOOK_TOKEN_FILE"
 FILE_EXPECTED = "a file with the bearer token, one word, or an empty one for none"
+NOT_THERE = "can't be read: [Errno 2] No such file or directory"
 URL_EXPECTED = "https://host/path, or http:// to localhost or a name without dots"
 
 
@@ -128,9 +131,8 @@ def test_a_token_is_one_word(tmp_path: Path, content: str, token: str | None) ->
     assert token_in(file) == token
 
 
-def test_no_file_is_no_token_and_so_is_compose_s_default() -> None:
+def test_no_file_is_no_token() -> None:
     assert token_in(None) is None
-    assert token_in(Path("/dev/null")) is None
 
 
 @pytest.mark.parametrize("content", ["two words", "two\nlines", "k\x00ey", "ké"])
@@ -147,12 +149,33 @@ def test_what_is_no_token_is_refused_without_showing_it(
 
 def test_a_missing_token_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     line = refusal(monkeypatch, **{VARIABLE: "/nowhere/token"})
-    assert line == f"WEBHOOK_TOKEN_FILE='/nowhere/token': expected {FILE_EXPECTED}; No such file or directory"
+    assert line == f"WEBHOOK_TOKEN_FILE='/nowhere/token': expected {FILE_EXPECTED}; {NOT_THERE}: '/nowhere/token'"
 
 
-def test_an_empty_ca_file_is_the_system_s(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WEBHOOK_CA_FILE", "/dev/null")
-    assert load(NotifierSettings).ca_file == Path("/dev/null")
+@pytest.mark.parametrize("variable", ["WEBHOOK_TOKEN_FILE", "WEBHOOK_CA_FILE"])
+def test_a_file_with_the_wrong_rights_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+) -> None:
+    """As it is mounted after a clone with umask 077."""
+    file = tmp_path / "file"
+    file.touch()
+    with unreadable(file) as user:
+        line = refusal(monkeypatch, **{variable: str(file)})
+    assert line.endswith(f"; user {user} can't read it; on the host: chmod go+r <file>")
+
+
+@pytest.mark.parametrize("content", ["", "\n"])
+def test_an_empty_ca_file_is_the_system_s(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text(content)
+    monkeypatch.setenv("WEBHOOK_CA_FILE", str(file))
+    assert load(NotifierSettings).ca_file == file
+    assert trust(file).cert_store_stats() == trust(None).cert_store_stats()
+
+
+def test_compose_mounts_an_empty_file_where_there_is_none() -> None:
+    assert (ROOT / "infra/empty").read_bytes() == b""
+    assert token_in(ROOT / "infra/empty") is None
 
 
 @pytest.mark.parametrize("content", ["no certificate", None])

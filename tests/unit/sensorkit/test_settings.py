@@ -8,11 +8,15 @@ from typing import Annotated
 import pytest
 from pydantic import Field, ValidationError
 from pydantic_settings import SettingsConfigDict
+from tests.unreadable import unreadable
 
+from notifier.settings import NotifierSettings
 from producer_kelembaban.__main__ import KELEMBABAN
 from producer_suhu.__main__ import SUHU
 from sensorkit.settings import ServiceSettings, explain, load
 from sensorkit.simulation import load_settings
+from spark_monitor.settings import MonitorSettings
+from topic_init.settings import Settings as TopicSettings
 
 WRONG = {
     "KAFKA_BOOTSTRAP_SERVERS": ("kafka", "host:port[,host:port...]"),
@@ -122,6 +126,32 @@ def test_the_prefix_is_for_a_service_s_own_variables_only(monkeypatch: pytest.Mo
         monkeypatch.setenv(name, value)
     pump = load(Pump)
     assert (pump.speed, pump.log_level) == (7, "debug")
+
+
+@pytest.mark.parametrize("variable", ["KAFKA_SSL_CA_FILE", "KAFKA_SASL_PASSWORD_FILE"])
+def test_a_file_with_the_wrong_rights_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("x")
+    with unreadable(file) as user:
+        (line,) = refusal(monkeypatch, **{variable: str(file)})
+    assert line.startswith(f"{variable}={str(file)!r}: expected a file with ")
+    assert line.endswith(f"; user {user} can't read it; on the host: make secrets, or chmod go+r <file>")
+
+
+@pytest.mark.parametrize("settings", [Pump, MonitorSettings, NotifierSettings, TopicSettings])
+@pytest.mark.parametrize(("level", "read"), [("INFO", "info"), ("Debug", "debug"), ("warning", "warning")])
+def test_a_level_of_the_log_is_the_same_in_any_case(
+    monkeypatch: pytest.MonkeyPatch, settings: type[ServiceSettings], level: str, read: str
+) -> None:
+    monkeypatch.setenv("LOG_LEVEL", level)
+    assert load(settings).log_level == read
+
+
+def test_what_is_no_level_is_shown_as_it_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    (line,) = refusal(monkeypatch, LOG_LEVEL="LOUD")
+    assert line.startswith("LOG_LEVEL='LOUD': expected debug, info, warning or error; ")
 
 
 def test_two_producers_do_not_read_each_other_s_variables(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,13 @@
 
 import re
 import socket
+import sys
 from pathlib import Path
 
 import pytest
+from tests.unreadable import unreadable
 
+from spark_monitor import standalone
 from spark_monitor.cluster import place
 from spark_monitor.java_options import log_options
 from spark_monitor.settings import MonitorSettings
@@ -104,7 +107,23 @@ def test_master_and_workers_have_their_password_from_a_file(role: str) -> None:
     assert arguments[1:3] == ["--properties-file", "/run/secrets/spark.properties"]
 
 
-@pytest.mark.parametrize(("level", "of_spark"), [("debug", "warn"), ("info", "error"), ("", "error")])
+def test_spark_s_password_with_the_wrong_rights_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "spark.properties"
+    file.touch()
+    monkeypatch.setenv("SPARK_PROPERTIES_FILE", str(file))
+    monkeypatch.setattr(sys, "argv", ["standalone", "worker"])
+    with unreadable(file) as user, pytest.raises(SystemExit) as caught:
+        standalone.main()
+    assert caught.value.code == (
+        f"SPARK_PROPERTIES_FILE={str(file)!r}: user {user} can't read it; on the host: make secrets"
+    )
+
+
+@pytest.mark.parametrize(
+    ("level", "of_spark"), [("debug", "warn"), ("DEBUG", "warn"), ("info", "error"), ("", "error")]
+)
 def test_master_and_workers_log_as_the_monitor_does(level: str, of_spark: str) -> None:
     _, env = command("master", {"SPARK_MASTER": "spark://spark-master:7077", "LOG_LEVEL": level})
     assert f"-Dmonitor.log={of_spark}" in env["SPARK_DAEMON_JAVA_OPTS"].split()

@@ -107,7 +107,6 @@ def test_a_second_run_ends_at_once_and_touches_nothing(folder: Path) -> None:
         "LOG_FORMAT": "json",
         "RULES_FILE": str(ROOT / "services/spark-monitor/rules.yaml"),
     }
-    env.pop("DISPLAY", None)
     run = [sys.executable, "-m", "spark_monitor", "run"]
     ended = subprocess.run(run, env=env, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == 1
@@ -116,6 +115,31 @@ def test_a_second_run_ends_at_once_and_touches_nothing(folder: Path) -> None:
     assert event["event"] == "giving up"
     assert event["cause"].startswith(f"CHECKPOINT_DIR='{folder}': another monitor is running with it")
     assert (folder / "working/state").exists()
+
+
+@pytest.mark.usefixtures("other")
+def test_settings_without_effect_are_told_first_in_the_lines_and_in_the_log(folder: Path) -> None:
+    """Here, as this start ends by itself."""
+    env = os.environ | {
+        "CHECKPOINT_DIR": str(folder),
+        "DISPLAY": "changes",
+        "LOG_FORMAT": "json",
+        "RULES_FILE": str(ROOT / "services/spark-monitor/rules.yaml"),
+        "TZ": ":/etc/localtime",
+    }
+    env.pop("SHOW", None)
+    run = [sys.executable, "-m", "spark_monitor", "run"]
+    ended = subprocess.run(run, env=env, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.stdout.splitlines()[:-1] == [
+        "[Setelan Lama] DISPLAY tidak dibaca lagi, pakai SHOW=changes",
+        "[Zona Waktu] TZ=':/etc/localtime' tidak dapat dipakai, waktu ditulis dalam Asia/Jakarta",
+    ]
+    assert ended.stdout.splitlines()[-1].startswith("[Monitor Ganda] ")
+    told = [json.loads(line) for line in ended.stderr.splitlines()][:-1]
+    assert [(event["level"], event["event"], event["cause"].split("=")[0]) for event in told] == [
+        ("warning", "a setting has no effect", "DISPLAY"),
+        ("warning", "a setting has no effect", "TZ"),
+    ]
 
 
 def test_without_a_command_the_commands_are_listed_and_nothing_runs(

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.unreadable import unreadable
 
-from spark_monitor import rules_file
+from spark_monitor import rule_tests, rules_file
 from spark_monitor.rules import Rules, Silence
 
 FILE = Path(__file__).parents[3] / "services/spark-monitor/rules.yaml"
@@ -285,6 +286,19 @@ def test_alerts_that_are_no_names_are_said_though_a_status_needs_them() -> None:
     found = rules_file.check(text)
     assert isinstance(found, list)
     assert "expected names with what belongs to each" in found[0].text
+
+
+def test_a_file_with_the_wrong_rights_says_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "other.yaml"
+    file.touch()
+    shipped = rules_file.load(FILE)
+    with unreadable(file) as user:
+        said = f"{file}: user {user} can't read it; on the host: chmod go+r <file>"
+        with pytest.raises(rules_file.RulesError) as rules:
+            rules_file.load(file)
+        with pytest.raises(rules_file.RulesError) as tests:
+            rule_tests.load(file, shipped)
+    assert (str(rules.value), str(tests.value)) == (said, said)
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:

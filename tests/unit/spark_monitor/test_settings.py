@@ -2,8 +2,10 @@
 
 import os
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from tests.unreadable import unreadable
 
 from sensorkit.settings import load
 from spark_monitor.settings import MonitorSettings
@@ -17,15 +19,15 @@ def _only_what_a_test_sets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_defaults() -> None:
     settings = load(MonitorSettings)
-    assert (settings.display, settings.tz, settings.starting_offsets) == ("all", "Asia/Jakarta", "earliest")
+    assert (settings.show, settings.tz, settings.starting_offsets) == ("all", "Asia/Jakarta", "earliest")
     assert (settings.checkpoint_minutes, settings.driver_memory) == (5, "512m")
     assert (settings.state_partitions, settings.spark_master, settings.executor_memory) == (2, None, "512m")
 
 
 @pytest.mark.parametrize("mode", ["all", "changes", "incidents"])
 def test_what_may_be_shown(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
-    monkeypatch.setenv("DISPLAY", mode)
-    assert load(MonitorSettings).display == mode
+    monkeypatch.setenv("SHOW", mode)
+    assert load(MonitorSettings).show == mode
 
 
 def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +44,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         "SPARK_MASTER": "spark://spark-master:7077",
         "EXECUTOR_MEMORY": "3g",
         "STARTING_OFFSETS": "latest",
-        "DISPLAY": "changes",
+        "SHOW": "changes",
         "TZ": "Asia/Makassar",
     }
     for name, value in values.items():
@@ -58,15 +60,94 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_desktop_s_display_is_no_setting(monkeypatch: pytest.MonkeyPatch, screen: str) -> None:
     monkeypatch.setenv("DISPLAY", screen)
-    assert load(MonitorSettings).display == "all"
+    settings = load(MonitorSettings)
+    assert settings.show == "all"
+    assert list(settings.passed_over()) == []
+
+
+@pytest.mark.parametrize("mode", ["all", "changes", "incidents"])
+def test_who_still_sets_display_is_told(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    monkeypatch.setenv("DISPLAY", mode)
+    settings = load(MonitorSettings)
+    assert settings.show == "all"
+    assert list(settings.passed_over()) == [
+        (
+            f"DISPLAY={mode!r} is not read any more: use SHOW={mode}",
+            f"[Setelan Lama] DISPLAY tidak dibaca lagi, pakai SHOW={mode}",
+        )
+    ]
+
+
+def test_who_sets_show_too_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", "changes")
+    monkeypatch.setenv("SHOW", "incidents")
+    assert list(load(MonitorSettings).passed_over()) == []
+
+
+@pytest.mark.parametrize(
+    "tz",
+    [
+        ":/etc/localtime", ":Asia/Makassar", "/usr/share/zoneinfo/Asia/Makassar", "localtime", "posixrules",
+        "right/Asia/Makassar", "WIB-7", "UTC+7", "<+07>-7", "CET-1CEST,M3.5.0,M10.5.0/3", "Factory",
+    ],
+)  # fmt: skip
+def test_a_host_s_own_time_zone_is_passed_over_and_told(monkeypatch: pytest.MonkeyPatch, tz: str) -> None:
+    """The last one is known by Python, but not by Java."""
+    monkeypatch.setenv("TZ", tz)
+    settings = load(MonitorSettings)
+    assert settings.zone == ZoneInfo("Asia/Jakarta")
+    ((cause, line),) = settings.passed_over()
+    assert cause == f"TZ={tz!r}: expected a time zone that Python and Java know; used is Asia/Jakarta"
+    assert line == f"[Zona Waktu] TZ={tz!r} tidak dapat dipakai, waktu ditulis dalam Asia/Jakarta"
+
+
+@pytest.mark.parametrize("tz", ["Asia/Makassar", "UTC", "Japan", "EST", "EST5EDT", "GMT+0", "Etc/GMT+12"])
+def test_a_zone_by_its_name_is_used(monkeypatch: pytest.MonkeyPatch, tz: str) -> None:
+    monkeypatch.setenv("TZ", tz)
+    settings = load(MonitorSettings)
+    assert settings.zone == ZoneInfo(tz)
+    assert list(settings.passed_over()) == []
+
+
+def test_rules_with_the_wrong_rights_say_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As they are mounted after a clone with umask 077."""
+    file = tmp_path / "rules.yaml"
+    file.touch()
+    monkeypatch.setenv("RULES_FILE", str(file))
+    with unreadable(file) as user, pytest.raises(SystemExit) as caught:
+        load(MonitorSettings)
+    assert caught.value.code == (
+        f"RULES_FILE={str(file)!r}: expected a file; user {user} can't read it; on the host: chmod go+r <file>"
+    )
+
+
+@pytest.mark.parametrize("name", ["missing.yaml", ""])
+def test_rules_that_are_none_are_no_matter_of_the_settings(tmp_path: Path, name: str) -> None:
+    """A missing file, and a folder: not every command needs rules, and the one who reads them tells it."""
+    assert MonitorSettings(rules_file=tmp_path / name).rules_file == tmp_path / name
+
+
+def test_an_empty_time_zone_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with every other setting."""
+    monkeypatch.setenv("TZ", "")
+    assert load(MonitorSettings).zone == ZoneInfo("Asia/Jakarta")
+
+
+def test_without_java_what_python_knows_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert MonitorSettings(tz="Factory").zone == ZoneInfo("Factory")
 
 
 @pytest.mark.parametrize(
     ("variable", "value", "expected"),
     [
-        ("DISPLAY", "some", "all, changes or incidents"),
-        ("DISPLAY", "changes:", "all, changes or incidents"),
+        ("SHOW", "some", "all, changes or incidents"),
+        ("SHOW", "Changes", "all, changes or incidents"),
         ("TZ", "WIB", "a time zone like Asia/Jakarta"),
+        ("TZ", "Asia/Jakrta", "a time zone like Asia/Jakarta"),
+        ("TZ", "asia/jakarta", "a time zone like Asia/Jakarta"),
+        ("TZ", "Asia", "a time zone like Asia/Jakarta"),
+        ("TZ", "Etc/GMT+77", "a time zone like Asia/Jakarta"),
         ("STARTING_OFFSETS", "newest", "earliest or latest"),
         ("CHECKPOINT_MINUTES", "0", "whole minutes, 1 to 60"),
         ("CHECKPOINT_MINUTES", "61", "whole minutes, 1 to 60"),

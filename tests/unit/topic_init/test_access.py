@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.unreadable import unreadable
 
 from topic_init import access, declared
 from topic_init.access import Change, Right, User, change, passwords
@@ -85,8 +86,19 @@ def test_each_user_has_the_password_in_the_file_of_its_name(tmp_path: Path) -> N
     assert passwords([User(name="a")], tmp_path) == {"a": "rahasia"}
 
 
+def test_a_password_with_the_wrong_rights_says_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    file.write_text("rahasia")
+    with unreadable(file) as user, pytest.raises(FinalError) as caught:
+        passwords([User(name="a")], tmp_path)
+    assert caught.value.args == (f"{file}: user {user} can't read it; on the host: make secrets",)
+
+
 def test_every_missing_password_is_told(tmp_path: Path) -> None:
     (tmp_path / "b").write_text("\n")
     with pytest.raises(FinalError) as caught:
         passwords([User(name="a"), User(name="b")], tmp_path)
-    assert caught.value.args == (f"{tmp_path}/a: cannot be read: No such file or directory", f"{tmp_path}/b: is empty")
+    assert caught.value.args == (
+        f"{tmp_path}/a: can't be read: [Errno 2] No such file or directory: '{tmp_path}/a'",
+        f"{tmp_path}/b: is empty",
+    )

@@ -42,6 +42,8 @@ def _start(site: Site, producers_at: str, processes: Processes) -> None:
     def step(number: int, what: str) -> None:
         _say(f"[{number}/6] {time.monotonic() - began:5.1f} s  {what}")
 
+    if line := stack.old_setting(ROOT / ".env"):
+        _say(line)
     step(1, "jars (Maven fetches them the first time: minutes)")
     jars.fetch(jars.KAFKA_POM, site.jars, processes)
     spark_jars = jars.fetch(jars.SPARK_POM, site.jars, processes)

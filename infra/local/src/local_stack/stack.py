@@ -9,6 +9,7 @@ from dotenv import dotenv_values
 
 from local_stack.layout import ROOT, Site
 from local_stack.processes import Child, Processes
+from sensorkit.old_name import old_display
 
 TOPICS_SECONDS = 150
 READY_SECONDS = 180
@@ -18,14 +19,16 @@ AT_SITE = {"gudang": PRODUCERS, "pabrik": PRODUCERS | {"producer-mesin": "produc
 
 
 def user_environment(dotenv: Path, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the real environment over what the file `dotenv` says.
+    """Return the real environment over what the file `dotenv` says."""
+    return {name: value for name, value in dotenv_values(dotenv).items() if value is not None} | dict(inherited)
 
-    A desktop's DISPLAY (X11's `:0`) is not the monitor's setting of that name and is left out.
-    """
-    real = dict(inherited)
-    if ":" in real.get("DISPLAY", ""):
-        real.pop("DISPLAY", None)
-    return {name: value for name, value in dotenv_values(dotenv).items() if value is not None} | real
+
+def old_setting(dotenv: Path, inherited: Mapping[str, str] = os.environ) -> str | None:
+    """Return the operator's line for a DISPLAY without a SHOW, wherever it stands; a desktop's own hides a file's."""
+    written = dotenv_values(dotenv)
+    if inherited.get("SHOW") or written.get("SHOW"):
+        return None
+    return old_display(inherited.get("DISPLAY")) or old_display(written.get("DISPLAY"))
 
 
 class Services:
@@ -34,7 +37,9 @@ class Services:
     def __init__(self, site: Site, processes: Processes, user: Mapping[str, str]) -> None:
         self._state = site.state
         self._processes = processes
-        self._env = {**user, "KAFKA_BOOTSTRAP_SERVERS": site.bootstrap, "PYTHONUNBUFFERED": "1"}
+        # Nothing here has a window; of a DISPLAY that was meant for the monitor `old_setting` tells.
+        self._env = {name: value for name, value in user.items() if name != "DISPLAY"}
+        self._env |= {"KAFKA_BOOTSTRAP_SERVERS": site.bootstrap, "PYTHONUNBUFFERED": "1"}
         self._heartbeats: list[tuple[Child, Path]] = []
 
     def create_topics(self) -> None:

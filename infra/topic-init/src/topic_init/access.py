@@ -6,6 +6,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from sensorkit.unreadable import why_unreadable
 from topic_init.errors import FinalError
 from topic_init.yaml_file import Name, names_once, read_yaml
 
@@ -66,7 +67,7 @@ def passwords(users: Iterable[User], folder: Path) -> dict[str, str]:
         try:
             found[user.name] = file.read_text("utf-8").strip()
         except OSError as error:
-            faults.append(f"{file}: cannot be read: {error.strerror}")
+            faults.append(f"{file}: {why_unreadable(error, 'make secrets')}")
         else:
             if not found[user.name]:
                 faults.append(f"{file}: is empty")

@@ -38,6 +38,10 @@ def secure(security: Security) -> None:
     CLIENT.update(_UNSECURED | security.for_librdkafka())
 
 
+KEYED: dict[str, Any] = {"partitioner": "murmur2_random"}
+"""For a producer's configuration: a key goes to the partition that Java's clients, Spark among them, choose for it. By
+this client's own default, another hash, one warehouse's readings from the two would be in no order."""
+
 UNREADABLE = frozenset({KafkaError._BAD_COMPRESSION, KafkaError._BAD_MSG})  # noqa: SLF001 - they are named so
 """What the client answers, again and again, where a stored batch cannot be read or more comes out than it may."""
 

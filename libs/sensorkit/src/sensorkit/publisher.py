@@ -16,7 +16,7 @@ from tenacity import (
     wait_none,
 )
 
-from sensorkit.kafka_client import CLIENT, REQUEST_TIMEOUT_MS, ErrorLog, wait_for_kafka
+from sensorkit.kafka_client import CLIENT, KEYED, REQUEST_TIMEOUT_MS, ErrorLog, wait_for_kafka
 
 log = structlog.get_logger()
 
@@ -68,6 +68,7 @@ class Publisher:
                 "topic.metadata.propagation.max.ms": 0,
                 "request.timeout.ms": REQUEST_TIMEOUT_MS,
                 "error_cb": ErrorLog(),
+                **KEYED,
                 **CLIENT,
             }
         )

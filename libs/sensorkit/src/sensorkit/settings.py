@@ -2,13 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar, get_args
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sensorkit import kafka_client
 from sensorkit.kafka_security import Security
+from sensorkit.unreadable import why_unreadable
 
 HostPorts = Annotated[
     str,
@@ -24,10 +25,20 @@ def _is_readable(file: Path) -> Path:
     try:
         has_content = bool(file.read_text("utf-8").strip())
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"can't be read: {error}") from error
+        raise ValueError(why_unreadable(error, "make secrets, or chmod go+r <file>")) from error
     if not has_content:
         raise ValueError("is empty")
     return file
+
+
+Level = Literal["debug", "info", "warning", "error"]
+
+
+def _in_any_case(level: object) -> object:
+    """Return a level as the others know it, anything else as it was written: for the message."""
+    if isinstance(level, str) and level.lower() in get_args(Level):
+        return level.lower()
+    return level
 
 
 ReadableFile = Annotated[Path, AfterValidator(_is_readable)]
@@ -62,7 +73,8 @@ class ServiceSettings(BaseSettings):
         ReadableFile | None, Field(validation_alias="KAFKA_SASL_PASSWORD_FILE", description="a file with the password")
     ] = None
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"],
+        Level,
+        BeforeValidator(_in_any_case),
         Field(validation_alias="LOG_LEVEL", description="debug, info, warning or error"),
     ] = "info"
     log_format: Annotated[

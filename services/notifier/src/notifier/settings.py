@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
 
 from sensorkit.settings import ServiceSettings
+from sensorkit.unreadable import why_unreadable
 
 
 def token_in(file: Path | None) -> str | None:
@@ -30,8 +31,8 @@ def trust(ca_file: Path | None) -> ssl.SSLContext:
 
     Raises OSError (ssl.SSLError is one) when the file holds no certificate. An empty file is none.
     """
-    # Not `cafile=`: of /dev/null, which is how compose.yaml says "none", it would say that there is no certificate.
-    text = ca_file.read_text("ascii", "ignore") if ca_file else ""
+    # Not `cafile=`: of an empty file, which is how compose.yaml says "none", it would say that there is no certificate.
+    text = ca_file.read_text("ascii", "ignore").strip() if ca_file else ""
     return ssl.create_default_context(cadata=text or None)
 
 
@@ -67,15 +68,17 @@ def _holds_a_token(file: Path) -> Path:
     try:
         token_in(file)
     except OSError as error:
-        raise ValueError(error.strerror) from error
+        raise ValueError(why_unreadable(error)) from error
     return file
 
 
 def _holds_certificates(file: Path) -> Path:
     try:
         trust(file)
-    except OSError as error:
+    except ssl.SSLError as error:
         raise ValueError(error.strerror or str(error)) from error
+    except OSError as error:
+        raise ValueError(why_unreadable(error)) from error
     return file
 
 

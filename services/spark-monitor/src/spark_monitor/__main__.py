@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
-from zoneinfo import ZoneInfo
 
 import structlog
 from confluent_kafka import KafkaException
@@ -68,12 +67,15 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
     Of several monitors with the same checkpoints one runs. The others end here with 1, before they touch anything.
     """
     lines = _only_for_lines()
-    guard = Guard(Chain(), lines, ZoneInfo(config.tz), config.checkpoint_dir, stop)
+    guard = Guard(Chain(), lines, config.zone, config.checkpoint_dir, stop)
+    for cause, line in config.passed_over():
+        events.warning("a setting has no effect", cause=cause)
+        print(line, file=lines, flush=True)
     try:
         with Lease(config.checkpoint_location, lock_folder(config.checkpoint_dir)) as lease:
             return _monitor(config, rules, stop, lease, guard)
     except TakenError as error:
-        print(error.line(ZoneInfo(config.tz)), file=lines, flush=True)
+        print(error.line(config.zone), file=lines, flush=True)
         events.error("giving up", cause=str(error))
     except LockError as error:
         guard.give_up(Breakdown(str(error), breakdown.CHECKPOINTS_FAIL))
@@ -102,7 +104,7 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
     announce(checkpoints, kafka)
     status = checkpoints.get(queries.STATUS_QUERY)
     figures = Figures(status.goes_on_from if status else {}, rules.combined_topics)
-    display = Display(rules, config.display)
+    display = Display(rules, config.show)
     quality = Quality()
     reporter = Reporter(
         config.kafka_bootstrap_servers,
@@ -150,7 +152,7 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
     guard.looks_at(reporter, watch)
 
     def reason_to_end() -> Breakdown | None:
-        cause = lease.reason_to_end(reporter.tell, ZoneInfo(config.tz))
+        cause = lease.reason_to_end(reporter.tell, config.zone)
         return guard.reason_to_end() or watch.tick() or (Breakdown(cause, breakdown.LEASE_LOST) if cause else None)
 
     reason = None
@@ -264,7 +266,7 @@ def show_refused(config: MonitorSettings, number: int, *, as_input: bool) -> int
         return 1
     for message in messages:
         if not as_input:
-            print(message.shown(ZoneInfo(config.tz)))
+            print(message.shown(config.zone))
         else:
             # Sent again it must be what it was; a terminal only shows it, and would obey it.
             print(refused.escaped(message.as_input()) if sys.stdout.isatty() else message.as_input())
@@ -280,7 +282,7 @@ def show_alarms(config: MonitorSettings, minutes: int) -> int:
     except KafkaException as error:
         print(f"KAFKA_BOOTSTRAP_SERVERS={config.kafka_bootstrap_servers!r}: {error}", file=sys.stderr)
         return 1
-    print("\n".join(map(plain, report.lines(ZoneInfo(config.tz)))))
+    print("\n".join(map(plain, report.lines(config.zone))))
     return 0
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from sensorkit.kafka_client import CLIENT, REQUEST_TIMEOUT_MS
+from sensorkit.kafka_client import CLIENT, KEYED, REQUEST_TIMEOUT_MS
 from spark_monitor.incidents import Record, to_json
 from spark_monitor.outgoing import INCIDENTS
 
@@ -24,6 +24,7 @@ class IncidentTopic:
                 "linger.ms": 5,
                 "message.timeout.ms": DELIVERED_WITHIN_SECONDS * 1000,
                 "request.timeout.ms": REQUEST_TIMEOUT_MS,
+                **KEYED,
                 **CLIENT,
             }
         )

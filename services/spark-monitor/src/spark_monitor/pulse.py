@@ -13,7 +13,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from sensorkit.kafka_client import CLIENT
+from sensorkit.kafka_client import CLIENT, KEYED
 from spark_monitor import canary
 from spark_monitor.causes import Causes
 from spark_monitor.chain import BACK_WITHIN_SECONDS, Chain
@@ -53,7 +53,13 @@ class Pulse(threading.Thread):
         self._admin = AdminClient(own)
         # A pulse that is late by so much need not be sent any more; a record is sent again, in its order.
         self._producer = Producer(
-            {**own, "linger.ms": 0, "message.timeout.ms": BACK_WITHIN_SECONDS * 1000, "enable.idempotence": True}
+            {
+                **own,
+                **KEYED,
+                "linger.ms": 0,
+                "message.timeout.ms": BACK_WITHIN_SECONDS * 1000,
+                "enable.idempotence": True,
+            }
         )
         self._unpublished: deque[Record] = deque()
         self._last_pulse = 0

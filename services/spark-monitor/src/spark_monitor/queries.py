@@ -108,7 +108,7 @@ def starters(
     def start_in_batches(name: str) -> StreamingQuery:
         # Without Kafka a batch fails after a while; five such deaths in a row must not end the monitor.
         topics.wait_until_back(stop)
-        records = incident_records(messages(in_batches, name), rules, config.tz)
+        records = incident_records(messages(in_batches, name), rules, config.zone.key)
         return start_incidents(records, checkpoints[name].folder, publisher(incident_topic, pass_on, tell))
 
     return {

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from sensorkit.unreadable import why_unreadable
 from spark_monitor import incidents
 from spark_monitor.display import Display
 from spark_monitor.java_options import class_path, log_options
@@ -79,7 +80,9 @@ def load(file: Path, rules: Rules) -> list[RuleTest]:
     """Return the tests of a file. Raises RulesError with what is wrong with it, or does not fit the rules."""
     try:
         tests = TypeAdapter(list[RuleTest]).validate_python(yaml.safe_load(file.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError) as error:
+        raise RulesError(f"{file}: {why_unreadable(error)}") from error
+    except yaml.YAMLError as error:
         raise RulesError(f"{file}: {error}") from error
     except ValidationError as error:
         wrong = (f"{file}: {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())

@@ -10,6 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from sensorkit.plain import plain
+from sensorkit.unreadable import why_unreadable
 from spark_monitor import canary
 from spark_monitor.rules import Alert, Rules, Status, Stream
 
@@ -43,7 +44,7 @@ def load(file: Path) -> Rules:
     try:
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RulesError(f"{file}: can't be read: {error}") from error
+        raise RulesError(f"{file}: {why_unreadable(error)}") from error
     found = check(text)
     if isinstance(found, Rules):
         return found

@@ -54,7 +54,7 @@ def _conf(config: MonitorSettings, task_slots: int) -> SparkConf:
         "spark.ui.retainedJobs": "10",
         "spark.ui.retainedStages": "10",
         "spark.ui.retainedTasks": "100",
-        "spark.sql.session.timeZone": config.tz,
+        "spark.sql.session.timeZone": config.zone.key,
         "spark.sql.shuffle.partitions": str(config.state_partitions),
         "spark.sql.adaptive.enabled": "false",  # Real-time Mode does not know it.
         # A whole stage in one method is longer than the 8,000 bytes that Java compiles: it would stay interpreted.

@@ -1,24 +1,33 @@
 """The monitor's knobs, from the environment."""
 
-import re
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
+from sensorkit.old_name import old_display
 from sensorkit.settings import ReadableFile, ServiceSettings
+from sensorkit.unreadable import why_unreadable
+from spark_monitor import time_zones
+
+
+def _may_be_read(file: Path) -> Path:
+    try:
+        file.open("rb").close()
+    except PermissionError as error:
+        raise ValueError(why_unreadable(error)) from error
+    except OSError:
+        return file  # what else is wrong with it is told where it is read: not every command needs it
+    return file
 
 
 def _is_time_zone(name: str) -> str:
-    if name not in available_timezones():
+    if not time_zones.may_be_meant(name):
         raise ValueError("no such time zone")
     return name
-
-
-def _unless_it_is_a_screen(value: object) -> object:
-    """On a desktop DISPLAY names the screen (`:0`, `host:10.0`, a Mac's `/path:0`): not meant for the monitor."""
-    return "all" if isinstance(value, str) and re.fullmatch(r".*:\d+(\.\d+)?", value) else value
 
 
 class MonitorSettings(ServiceSettings):
@@ -32,7 +41,9 @@ class MonitorSettings(ServiceSettings):
             description="an address like s3a://bucket/folder, or nothing",
         ),
     ] = None
-    rules_file: Annotated[Path, Field(description="a file")] = Path("services/spark-monitor/rules.yaml")
+    rules_file: Annotated[Path, AfterValidator(_may_be_read), Field(description="a file")] = Path(
+        "services/spark-monitor/rules.yaml"
+    )
     spark_jars_dir: Annotated[Path, Field(description="the folder with the connector's jars")] = Path(".local/jars")
     checkpoint_minutes: Annotated[int, Field(ge=1, le=60, description="whole minutes, 1 to 60")] = 5
     driver_memory: Annotated[str, Field(pattern=r"^\d+[mg]$", description="a size like 512m or 2g")] = "512m"
@@ -45,11 +56,21 @@ class MonitorSettings(ServiceSettings):
     ] = None
     executor_memory: Annotated[str, Field(pattern=r"^\d+[mg]$", description="a size like 512m or 2g")] = "512m"
     starting_offsets: Annotated[Literal["earliest", "latest"], Field(description="earliest or latest")] = "earliest"
-    display: Annotated[
-        Literal["all", "changes", "incidents"],
-        BeforeValidator(_unless_it_is_a_screen),
-        Field(description="all, changes or incidents"),
-    ] = "all"
+    show: Annotated[Literal["all", "changes", "incidents"], Field(description="all, changes or incidents")] = "all"
+    display: str | None = None
     tz: Annotated[str, AfterValidator(_is_time_zone), Field(description="a time zone like Asia/Jakarta")] = (
-        "Asia/Jakarta"
+        time_zones.DEFAULT
     )
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the lines: `tz`, or the default where Spark can't use that."""
+        return ZoneInfo(self.tz if time_zones.can_be_shown(self.tz) else time_zones.DEFAULT)
+
+    def passed_over(self) -> Iterator[tuple[str, str]]:
+        """Yield the settings that have no effect: the cause for the log, and the operator's line."""
+        if "show" not in self.model_fields_set and (line := old_display(self.display)):
+            yield f"DISPLAY={self.display!r} is not read any more: use SHOW={self.display}", line
+        if self.zone.key != self.tz:
+            cause = f"TZ={self.tz!r}: expected a time zone that Python and Java know; used is {self.zone.key}"
+            yield cause, f"[Zona Waktu] TZ={self.tz!r} tidak dapat dipakai, waktu ditulis dalam {self.zone.key}"

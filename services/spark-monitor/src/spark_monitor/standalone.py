@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pyspark
 
+from sensorkit.unreadable import why_unreadable
 from spark_monitor.java_options import LOST_AFTER_SECONDS, log_options, shared_classes
 
 STATE = Path("/var/lib/spark-monitor/master")
@@ -72,13 +73,18 @@ def command(role: str, env: Mapping[str, str]) -> tuple[list[str], dict[str, str
     arguments, more = {"master": master, "worker": worker}[role](env["SPARK_MASTER"])
     if secrets := env.get("SPARK_PROPERTIES_FILE"):
         arguments = [arguments[0], "--properties-file", secrets, *arguments[1:]]
-    options = ["-XX:+UseSerialGC", log_options(env.get("LOG_LEVEL") or "info"), *shared_classes()]
+    options = ["-XX:+UseSerialGC", log_options((env.get("LOG_LEVEL") or "info").lower()), *shared_classes()]
     return arguments, more | {"SPARK_DAEMON_JAVA_OPTS": " ".join(options)}
 
 
 def main() -> None:
     """Become Spark's master or worker; the settings are in the environment."""
     role = sys.argv[1]
+    if secrets := os.environ.get("SPARK_PROPERTIES_FILE"):
+        try:
+            Path(secrets).open("rb").close()
+        except OSError as error:
+            sys.exit(f"SPARK_PROPERTIES_FILE={secrets!r}: {why_unreadable(error, 'make secrets')}")
     arguments, more = command(role, os.environ)
     if role == "worker":
         clear(WORKING)
