@@ -8,6 +8,7 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from confluent_kafka import KafkaError, Message, Producer
 
@@ -121,7 +122,7 @@ def _number(dice: random.Random) -> bytes:
 
 
 def _time(dice: random.Random) -> bytes:
-    times = (
+    times: tuple[object, ...] = (
         0, 1, -1, 1e-9, 1795321758500, 1.7953217585e18, 253402300800, 1e300, "2026-11-22T11:29:18",
         "kemarin", [], {}, False, 2**63,
     )  # fmt: skip
@@ -204,11 +205,12 @@ def judged(alerts: list[Message], refused: list[Message]) -> set[str]:
     """Return the places of the messages that became an alert or a refusal."""
     found = {json.loads(alert.value() or b"")["alert_id"].rpartition("-")[0] for alert in alerts}
     for message in refused:
-        told = {name.rpartition(".")[2]: (value or b"").decode() for name, value in message.headers() or []}
-        topic, partition, offset = (told[name] for name in ("topic", "partition", "offset"))
-        said = dict(message.headers() or [])["__connect.errors.exception.message"] or b""
+        headers: list[Any] = list(message.headers() or [])
+        told = {name.rpartition(".")[2]: (value or b"").decode() for name, value in headers}
+        said = {name: (value or b"").decode() for name, value in headers}["__connect.errors.exception.message"]
         number = 1
-        if b"pesan terakhirnya tidak dibaca" in said:
-            number = int(said.split(b"setelah dibuka, ")[1].split()[0])
-        found |= {f"{topic}-{partition}-{int(offset) + each}" for each in range(number)}
+        if "pesan terakhirnya tidak dibaca" in said:
+            number = int(said.split("setelah dibuka, ")[1].split()[0])
+        origin = f"{told['topic']}-{told['partition']}"
+        found |= {f"{origin}-{int(told['offset']) + each}" for each in range(number)}
     return found
