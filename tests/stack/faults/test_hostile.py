@@ -17,7 +17,9 @@ RATE = 100
 WARM_UP = 1_500
 """How many hostile messages come first."""
 
-ANSWERED_WITHIN_SECONDS = 1
+ANSWERED_WITHIN_SECONDS = 10
+"""Nobody is held up for good. How long it really takes is in the table: sender, broker and monitor share the machine."""
+
 MEMORY = "monitor without cache"
 MAY_GROW_MIB = 150
 """Java fills its heap as far as it may under any load; one bomb would take more than this."""
