@@ -18,7 +18,7 @@ WARM_UP = 1_500
 """How many hostile messages come first."""
 
 ANSWERED_WITHIN_SECONDS = 10
-"""Nobody is held up for good. How long it really takes is in the table: sender, broker and monitor share the machine."""
+"""Nobody is held up for good. The table has how long it takes where sender, broker and monitor share a machine."""
 
 MEMORY = "monitor without cache"
 MAY_GROW_MIB = 150
