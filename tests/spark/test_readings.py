@@ -103,7 +103,7 @@ BAD: list[tuple[str, Any, str, str]] = [
     ("a value twice", b'{"gudang_id":"G1","suhu":84,"suhu":20}', "InvalidJson", "suhu: ada dua kali"),
     ("a name twice", b'{"gudang_id":"G1","suhu":84,"gudang_id":"G2"}', "InvalidJson", "gudang_id: ada dua kali"),
     ("half a character as name", b'{"gudang_id":"G\\ud800","suhu":84}', "InvalidEntity", "ud800"),
-    ("7,000 objects side by side", changed(extra=[{"a": 1}] * 7000), "TooManyValues", "1000 nilai"),
+    ("5,000 objects side by side", changed(extra=[{"a": 1}] * 5000), "TooManyValues", "1000 nilai"),
     ("1,001 fields", changed(**{f"x{number}": number for number in range(1001)}), "TooManyValues", "1000 nilai"),
     ("800 nested objects", nested(800), "TooDeep", "100 tingkat"),
     ("800 nested objects as value", nested(800, "suhu"), "TooDeep", "100 tingkat"),
