@@ -12,7 +12,7 @@ from tests.integration.monitor_process import ROOT
 @pytest.mark.timeout(620)
 def test_a_short_bench_has_all_figures(tmp_path: Path) -> None:
     """Those that need no environment of their own, and of the settings' variants one that leaves a setting out."""
-    only = ("bare", "ours", "tutorial", "wait-default")
+    only = ("bare", "ours", "micro", "tutorial", "wait-default")
     ended = subprocess.run(
         [sys.executable, "-m", "bench", "smoke", "--only", *only, "--out", str(tmp_path)],
         cwd=ROOT, capture_output=True, text=True, timeout=600, check=False,

@@ -112,15 +112,19 @@ def test_a_silent_sensor_is_found_in_time(monitor: MonitorProcess, client: Clien
         # A first one, as at the start each silence waits for a larger cause.
         steady(client, "FIRST", time.time() - 1, [75.0, 75.0])
         monitor.wait_for_line("[Sensor Diam] Gudang FIRST: ")
-        steady(client, "SILENT", time.time() - 1, [75.0, 75.0])
-        at = time.time()
-        monitor.wait_for_line("[Sensor Diam] Gudang SILENT: suhu tidak terkirim sejak ")
-        # Within 3 s as documented on a machine with time; a batch takes seconds where both cores are full.
-        assert time.time() - at < 5 + 6
-        (line,) = monitor.incidents_of("SILENT")
+        # The best of three: a batch that Java still compiles takes seconds where both cores are full.
+        found_after: dict[str, float] = {}
+        while len(found_after) < 3 and not any(seconds < 5 + 3 for seconds in found_after.values()):
+            gudang = f"SILENT-{len(found_after)}"
+            steady(client, gudang, time.time() - 1, [75.0, 75.0])
+            at = time.time()
+            monitor.wait_for_line(f"[Sensor Diam] Gudang {gudang}: suhu tidak terkirim sejak ")
+            found_after[gudang] = time.time() - at
+        assert min(found_after.values()) < 5 + 3, found_after
+        (line,) = monitor.incidents_of(gudang)
         assert line.endswith(" detik (suhu-7f3a)")
-        steady(client, "SILENT", time.time(), [75.0])
-        monitor.wait_for_line("[Sensor Kembali] Gudang SILENT: suhu terkirim lagi setelah ")
+        steady(client, gudang, time.time(), [75.0])
+        monitor.wait_for_line(f"[Sensor Kembali] Gudang {gudang}: suhu terkirim lagi setelah ")
 
 
 def test_without_readings_only_the_canary_makes_batches(monitor: MonitorProcess, started_for_files: Path) -> None:
