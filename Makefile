@@ -127,10 +127,6 @@ bench: ## Speed beside others, an hour; QUICK=1 takes 8 minutes
 	python -m bench $(if $(QUICK),quick,full)
 	$(BENCH)/plot/bin/python bench/plot.py bench/out/results.json $(if $(QUICK),bench/out,docs)/bench.png
 
-.PHONY: bench-steps
-bench-steps: $(VENV)/ready ## What each setting does to speed: this monitor with one of them changed, half an hour
-	python -m bench steps
-
 .PHONY: growth
 growth: $(VENV)/ready $(BENCH)/plot/ready ## How cost grows with the rate, the warehouses, the partitions; 20 minutes
 	python -m bench.growth

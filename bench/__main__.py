@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.broker import bench_kafka
-from bench.contender import CONTENDERS, STEPS, Contender
+from bench.contender import CONTENDERS, Contender
 from bench.measure import NotEqual, Plan, Run, median_of, percentiles, run
 from bench.round_trip import round_trip
 from local_stack.layout import ROOT
@@ -22,7 +22,6 @@ OUT = ROOT / "bench" / "out"
 PLANS = {
     "full": Plan(rounds=3, rates=(3000, 300, 6), warm_up=90_000, measured=20, rest=240, idle=30, backlog=1_000_000),
     "quick": Plan(rounds=1, rates=(300,), warm_up=12_000, measured=7, rest=5, idle=5, backlog=10_000),
-    "steps": Plan(rounds=1, rates=(300,), warm_up=30_000, measured=15, rest=60, idle=10, backlog=60_000),
     "smoke": Plan(rounds=1, rates=(20,), warm_up=500, measured=3, rest=0, idle=1, backlog=500),
 }
 RATE = 300
@@ -31,11 +30,9 @@ RATE = 300
 
 def main() -> None:
     """Measure, and say what came out; exit with 1 if a contender's results were not equal to the others'."""
-    known = {each.name: each for each in (*CONTENDERS, *STEPS)}
+    known = {each.name: each for each in CONTENDERS}
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument(
-        "plan", choices=PLANS, nargs="?", default="full", help="steps: this monitor with other settings, one at a time"
-    )
+    parser.add_argument("plan", choices=PLANS, nargs="?", default="full")
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=known)
     parser.add_argument("--seconds", type=float, help="of each rate that are measured, instead of the plan's")
     parser.add_argument("--out", type=Path, default=OUT, metavar="FOLDER")
@@ -43,8 +40,7 @@ def main() -> None:
     plan = PLANS[arguments.plan]
     if arguments.seconds is not None:
         plan = replace(plan, measured=arguments.seconds)
-    planned = STEPS if arguments.plan == "steps" else CONTENDERS
-    contenders = [known[name] for name in arguments.only or (each.name for each in planned)]
+    contenders = [known[name] for name in arguments.only or known]
     arguments.out.mkdir(parents=True, exist_ok=True)
     runs, trips, faults = measure(contenders, plan)
     results = summarise(contenders, runs, plan, arguments.out) | {
@@ -52,8 +48,7 @@ def main() -> None:
         "not_counted": faults,
         "round_trip_ms": {rate: median_of([percentiles(trip) for trip in trips[rate]]) for rate in plan.rates},
     }
-    name = "steps.json" if arguments.plan == "steps" else "results.json"
-    (arguments.out / name).write_text(json.dumps(results, indent=2) + "\n")
+    (arguments.out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     print(table(contenders, results, plan))
     for name, reason in faults.items():
         print(f"{name} does not count: {reason}", file=sys.stderr)

@@ -1,14 +1,13 @@
 """A contender as a process: how it is started, what it costs, how it is ended."""
 
 import contextlib
-import json
 import os
 import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -29,7 +28,7 @@ ENVIRONMENTS = ROOT / ".venv-bench"
 class Contender:
     """What is run. `alerts` and `statuses` are the topics it writes; `environment` is None for the repository's.
 
-    `pom` names the jars that it needs, `variables` what it is told besides.
+    `pom` names the jars that it needs.
     """
 
     name: str
@@ -39,7 +38,6 @@ class Contender:
     alerts: str = "bench-alerts"
     statuses: str = "bench-statuses"
     pom: Path = SPARK_POM
-    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def python(self) -> Path:
@@ -58,52 +56,12 @@ MONITORS = ("monitor-peringatan", "monitor-status")
 CONTENDERS = (
     Contender("bare", "bare client (the limit)", program("bare_client")),
     Contender("ours", "this monitor", ("-m", "spark_monitor", "run"), None, *MONITORS),
-    Contender("micro", "ours on micro-batches", program("micro_batches"), None, *MONITORS),
     Contender("tutorial", "usual tutorial (2 s trigger)", program("tutorial")),
     Contender("quix", "Quix Streams", program("quix"), environment="quix"),
     Contender("flink", "Apache Flink (PyFlink)", program("flink"), environment="flink", pom=FLINK_POM),
     Contender("bytewax", "Bytewax", program("bytewax_flow"), environment="bytewax"),
 )
 (OURS,) = (each for each in CONTENDERS if each.name == "ours")
-
-
-def changed(name: str, title: str, **settings: str | None) -> Contender:
-    """Return this monitor with other settings for Spark, Kafka's clients and Java: see contenders/changed.py."""
-    return Contender(
-        name, title, (*program("changed"), "run"), None, *MONITORS, variables={"CHANGED_SETTINGS": json.dumps(settings)}
-    )
-
-
-def with_variables(name: str, title: str, **variables: str) -> Contender:
-    """Return this monitor with other variables in its environment."""
-    return Contender(name, title, OURS.command, None, *MONITORS, variables=variables)
-
-
-JAVAS_OWN = (
-    "-XX:Tier4InvocationThreshold=5000 -XX:Tier4MinInvocationThreshold=600 "
-    "-XX:Tier4CompileThreshold=15000 -XX:Tier4BackEdgeThreshold=40000"
-)
-"""When Java's second compiler takes a method, unless it is told otherwise."""
-
-WAIT = "spark.shuffle.streaming.networkBufferMaxWaitTimeMs"
-STEPS = (
-    OURS,
-    changed("wait-default", "a reading waits for company as long as Spark likes", **{WAIT: None}),
-    changed("wait-2", "it waits 2 ms (4)", **{WAIT: "2"}),
-    changed("fetch", "a fetch waits 10 ms at most (half a second)", **{"read kafka.fetch.max.wait.ms": "10"}),
-    changed("linger", "the sink waits 5 ms for company (0)", **{"write kafka.linger.ms": "5"}),
-    changed("whole-stage", "one method for a whole stage", **{"spark.sql.codegen.wholeStage": "true"}),
-    changed(
-        "hadoop", "Hadoop's own local files",
-        **{"spark.hadoop.fs.file.impl": None, "spark.sql.streaming.checkpointFileManagerClass": None},
-    ),
-    with_variables("g1", "Java collects with G1 (serial)", _JAVA_OPTIONS="-XX:-UseSerialGC -XX:+UseG1GC"),
-    with_variables("c1", "only Java's first compiler", _JAVA_OPTIONS="-XX:TieredStopAtLevel=1"),
-    with_variables("c2", "its second compiler as soon as Java likes", _JAVA_OPTIONS=JAVAS_OWN),
-    with_variables("heap", "a heap of 1 GB (512 MB)", DRIVER_MEMORY="1g"),
-    with_variables("boundaries", "a checkpoint boundary each minute (five)", CHECKPOINT_MINUTES="1"),
-)  # fmt: skip
-"""This monitor, and it with one thing each as it was before, as it is by default, or as it might be."""
 
 
 class Running:
@@ -126,7 +84,6 @@ class Running:
             "RULES_FILE": str(rules.for_these_sensors(state)),
             "HEARTBEAT_FILE": str(state / "heartbeat"),
             "PYTHONUNBUFFERED": "1",
-            **contender.variables,
         }
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
