@@ -21,8 +21,8 @@ ANSWERED_WITHIN_SECONDS = 10
 """Nobody is held up for good. The table has how long it takes where sender, broker and monitor share a machine."""
 
 MEMORY = "monitor without cache"
-MAY_GROW_MIB = 150
-"""Java fills its heap as far as it may under any load; one bomb would take more than this."""
+MAY_USE_MIB = 1_000
+"""Java's heap of 512 MB, full as under any load, its classes and code, the state store, Python. A bomb adds to that."""
 
 
 def restarts(stack: Stack) -> dict[str, int]:
@@ -68,7 +68,6 @@ def test_hostile_messages_hold_nobody_up(
         # Java compiles what refuses them at the first of each kind; what is measured comes behind.
         send(sender, WARM_UP, WARM_UP / RATE, 2)
         fault.is_over()
-        memory = sample(stack)[MEMORY]
         begun = time.time()
         send(sender, count, seconds, bombs)
         ended = time.time()
@@ -93,6 +92,6 @@ def test_hostile_messages_hold_nobody_up(
         )
         fault.remark = f"readings beside them: p99 {p99 * 1000:.0f} ms; not taken by the broker: {len(sender.failed)}"
         assert restarts(stack) == before
-        grown = sample(stack)[MEMORY] - memory
-        assert grown <= MAY_GROW_MIB, f"the monitor's memory grew by {grown:.0f} MiB from {memory:.0f}"
+        memory = sample(stack)[MEMORY]
+        assert memory <= MAY_USE_MIB, f"the monitor uses {memory:.0f} MiB"
         assert p99 <= ANSWERED_WITHIN_SECONDS, f"p99 {p99:.2f} s, highest {max(delays.values()):.2f} s"
