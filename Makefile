@@ -4,7 +4,7 @@ SITE ?= gudang
 VENV := .venv
 BIN := $(VENV)/bin
 AUDIT := $(VENV)-audit
-PACKAGES := libs/sensorkit services/producer-suhu services/producer-kelembaban services/producer-mesin services/notifier services/spark-monitor infra/topic-init infra/local
+PACKAGES := libs/messages libs/sensorkit services/producer-suhu services/producer-kelembaban services/producer-mesin services/notifier services/spark-monitor infra/topic-init infra/local
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -110,7 +110,7 @@ audit: $(AUDIT)/ready ## What is in the images: SBOMs, licences, known vulnerabi
 	$(AUDIT)/bin/python -m audit
 
 .PHONY: licences
-licences: $(AUDIT)/ready ## Write docs/licences.md anew from the images; needs Docker
+licences: $(AUDIT)/ready ## Write docs/licences.md again from the images; needs Docker
 	docker compose --profile '*' build --quiet
 	$(AUDIT)/bin/python -m audit --write-licences
 
@@ -136,11 +136,17 @@ growth: $(VENV)/ready $(BENCH)/plot/ready ## How cost grows with the rate, the w
 bench-containers: $(VENV)/ready ## The stack in containers: as it is, behind TLS, as a cluster; 20 minutes; needs Docker
 	python -m bench.containers
 
+.PHONY: schemas
+schemas: $(VENV)/ready ## Write the JSON Schemas and the AsyncAPI document of the topics into docs/messages
+	python -m messages.schemas docs/messages
+
 .PHONY: lint
-lint: $(VENV)/ready ## Ruff and mypy
+lint: $(VENV)/ready ## Ruff, mypy, which folder may import which, dead links
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
+	pytest -q tests/docs
 
 .PHONY: format
 format: $(VENV)/ready ## Let Ruff put the code into form
@@ -148,10 +154,10 @@ format: $(VENV)/ready ## Let Ruff put the code into form
 	ruff format .
 
 .PHONY: lock
-lock: $(VENV)/ready ## Pin all dependencies anew; UPGRADE=1 takes newer versions
+lock: $(VENV)/ready ## Pin all dependencies again; UPGRADE=1 takes newer versions
 	requirements/lock
 
 .PHONY: clean
 clean: ## Remove what `make run` and the tests left: state, jars, environment
-	rm -rf .local $(VENV) $(AUDIT) $(VENV)-bench audit/out bench/out .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .local $(VENV) $(AUDIT) $(VENV)-bench audit/out bench/out .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name '*.egg-info' -prune -exec rm -rf {} +

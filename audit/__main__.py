@@ -18,7 +18,7 @@ from audit.sbom import sbom
 ROOT = Path(__file__).parents[1]
 LICENCES = ROOT / "docs" / "licences.md"
 POM = ROOT / "services" / "spark-monitor" / "pom.xml"
-OUR_LIBRARY = "sensorkit"
+OUR_LIBRARIES = {"messages", "sensorkit"}
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     services = _services()
     found = {name: exported(image) for name, (image, _) in services.items()}
     ours = {name: requirements for name, (_, requirements) in services.items() if requirements is not None}
-    listed = licences.text({name: found[name] for name in ours}, frozenset({OUR_LIBRARY, *ours}))
+    listed = licences.text({name: found[name] for name in ours}, frozenset({*OUR_LIBRARIES, *ours}))
     if arguments.write_licences:
         LICENCES.write_text(listed, "utf-8")
         return
@@ -52,7 +52,7 @@ def write_sboms(found: Mapping[str, Sequence[Package]], ours: Mapping[str, Path]
         if name in ours:
             pinned = pins(ours[name].read_text("utf-8"), python_version(parts))
             file = str(ours[name].relative_to(ROOT))
-            wrong += [f"{name}: {sentence}" for sentence in differences(parts, pinned, {OUR_LIBRARY, name})]
+            wrong += [f"{name}: {sentence}" for sentence in differences(parts, pinned, OUR_LIBRARIES | {name})]
         (out / f"{name}.cdx.json").write_text(sbom(name, parts, pinned, file), "utf-8")
         kinds = ", ".join(
             f"{sum(each.kind == kind for each in parts)} {kind}" for kind in sorted({e.kind for e in parts})

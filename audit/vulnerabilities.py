@@ -52,4 +52,4 @@ def read(output: str, errors: str, file: str, answer: Answer) -> None:
             answer.not_looked_up.add(f"{package['name']}: {reason}")
         for found in package.get("vulns", []):
             fixed = ", ".join(found["fix_versions"]) or "no version"
-            answer.known.add(f"{package['name']} {package['version']}: {found['id']}, mended in {fixed}")
+            answer.known.add(f"{package['name']} {package['version']}: {found['id']}, fixed in {fixed}")

@@ -33,10 +33,14 @@ def main() -> None:
     known = {each.name: each for each in CONTENDERS}
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("plan", choices=PLANS, nargs="?", default="full")
+    parser.add_argument("--show", type=Path, metavar="FILE", help="print the table of an earlier run instead")
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=known)
     parser.add_argument("--seconds", type=float, help="of each rate that are measured, instead of the plan's")
     parser.add_argument("--out", type=Path, default=OUT, metavar="FOLDER")
     arguments = parser.parse_args()
+    if arguments.show is not None:
+        print(table(json.loads(arguments.show.read_text())))
+        return
     plan = PLANS[arguments.plan]
     if arguments.seconds is not None:
         plan = replace(plan, measured=arguments.seconds)
@@ -49,7 +53,7 @@ def main() -> None:
         "round_trip_ms": {rate: median_of([percentiles(trip) for trip in trips[rate]]) for rate in plan.rates},
     }
     (arguments.out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
-    print(table(contenders, results, plan))
+    print(table(results))
     for name, reason in faults.items():
         print(f"{name} does not count: {reason}", file=sys.stderr)
     sys.exit(1 if faults else 0)
@@ -136,32 +140,36 @@ def machine() -> dict[str, Any]:
     return {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()}
 
 
-def table(contenders: list[Contender], results: dict[str, Any], plan: Plan) -> str:
-    """Return the figures as Markdown."""
+def table(results: dict[str, Any]) -> str:
+    """Return the figures as Markdown: of results.json, or of what `summarise` returned."""
+    rates = list(results["round_trip_ms"])
     columns = ["", "start, s", "idle, cores", "memory, MiB", "backlog, /s"]
-    for rate in plan.rates:
-        columns += [f"alerts at {rate}/s: p50 / p95 / p99 / max, ms", f"statuses at {rate}/s, ms", f"cores at {rate}/s"]
+    for rate in rates:
+        columns += [f"alerts at {rate}/s", f"statuses at {rate}/s", f"cores at {rate}/s"]
     lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
-    for each in contenders:
-        figures = results["contenders"].get(each.name)
-        if figures is None:
-            continue
+    for figures in results["contenders"].values():
         cells = [
-            each.title, f"{figures['start_seconds']:.1f}", f"{figures['idle_cores']:.2f}",
-            f"{figures['memory_mib']:.0f}", f"{figures['drained_per_second']:,.0f}",
+            figures["title"], f"{figures['start_seconds']:.1f}", f"{figures['idle_cores']:.2f}",
+            f"{figures['memory_mib']:.0f}", _rate(figures["drained_per_second"]),
         ]  # fmt: skip
-        for rate in plan.rates:
+        for rate in rates:
             cells += [_ms(figures[kind][rate]) for kind in ("alerts_ms", "statuses_ms")]
             cells.append(f"{figures['cores'][rate]:.2f}")
         lines.append(f"| {' | '.join(cells)} |")
     alone = [f"{rate}/s: {_ms(figures)}" for rate, figures in results["round_trip_ms"].items()]
-    shown = [f"Kafka alone, p50 / p95 / p99 / max, ms: {'; '.join(alone)}"]
+    shown = [f"Latencies are p50 / p99 in ms. Kafka alone: {'; '.join(alone)}"]
     shown += [f"{name} = {value:.2f}" for name, value in results.items() if isinstance(value, float)]
     return "\n".join([*lines, "", *shown])
 
 
+def _rate(per_second: float | None) -> str:
+    return "-" if per_second is None else f"{per_second:,.0f}"
+
+
 def _ms(figures: dict[str, float]) -> str:
-    return " / ".join(f"{ms:.1f}" for ms in figures.values())
+    return " / ".join(
+        f"{figures[each]:,.0f}" if figures[each] >= 100 else f"{figures[each]:.1f}" for each in ("p50", "p99")
+    )
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ class MonitorProcess:
         return [line for line in list(self.lines) if line.startswith(INCIDENT_TAGS) and f"Gudang {gudang}:" in line]
 
     def wait_for(self, gudang: str, texts: Iterable[str], seconds: float = 90) -> None:
-        """Wait until each text stands in a printed line of the warehouse."""
+        """Wait until each text is in a printed line of the warehouse."""
         wanted = Counter(texts)
 
         def missing() -> Counter[str]:

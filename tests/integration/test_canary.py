@@ -61,7 +61,7 @@ def wait_until_whole(monitor: MonitorProcess, start: int) -> None:
     eventually(lambda: said(monitor, start, whole), lambda: f"not whole: {monitor.events[start:]}", BREAK_SECONDS)
     back = time.time()
     eventually(lambda: monitor.heartbeat.stat().st_mtime > back, lambda: "no heartbeat", BREAK_SECONDS)
-    assert len(said(monitor, start, broken)) == 1, "each break is said once"
+    assert len(said(monitor, start, broken)) == 1, "each break is told once"
 
 
 def test_a_heartbeat_is_on_its_topic_every_5_s_and_nowhere_else(monitor: MonitorProcess, client: Client) -> None:

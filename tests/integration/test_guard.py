@@ -16,15 +16,16 @@ import datetime, os, pathlib, subprocess, sys, threading, time
 from types import SimpleNamespace
 from pyspark import SparkContext
 from sensorkit import log
-from spark_monitor import breakdown, guard
-from spark_monitor.chain import Chain
+from spark_monitor.health import breakdown
+from spark_monitor.health import guard
+from spark_monitor.health.alert_chain import AlertChain
 
 log.configure("spark-monitor", "info", "json")
 guard.ORDERLY_SECONDS = guard.SAY_SECONDS = 1
 folder = pathlib.Path(sys.argv[1])
 java = subprocess.Popen(["sleep", "600"])
 SparkContext._gateway = SimpleNamespace(proc=java)
-guarding = guard.Guard(Chain(), sys.stdout, datetime.UTC, folder, threading.Event())
+guarding = guard.Guard(AlertChain(), sys.stdout, datetime.UTC, folder, threading.Event())
 guarding.start()
 (folder / "java").write_text(str(java.pid))
 threading.Thread(target=lambda: [sys.stdout.write("x" * 1000 + "\\n") for _ in range(int(sys.argv[2]))]).start()

@@ -17,7 +17,8 @@ from tests.integration.monitor_process import Client, MonitorProcess, records
 
 from local_stack.kafka import Kafka
 from local_stack.layout import ROOT
-from spark_monitor import canary, rules_file
+from messages.topics import CANARY
+from spark_monitor.rules import file as rules_file
 
 INCIDENTS = "monitor-insiden"
 
@@ -132,7 +133,7 @@ def test_without_readings_only_the_canary_makes_batches(monitor: MonitorProcess,
     eventually(lambda: monitor.boundaries("incidents") >= seen + 5, lambda: "no batches without readings", 60)
     # From the second on: the first may have been planned before the last reading of the test before was there.
     found = [monitor.read_until("incidents", seen + number) for number in range(2, 6)]
-    pulses = [sum(topics.pop(canary.TOPIC).values()) for topics in found]
+    pulses = [sum(topics.pop(CANARY).values()) for topics in found]
     assert pulses == sorted(set(pulses)), "a batch without a pulse"
     assert found == [found[0]] * 4, "readings that nobody sent"
     used = started_for_files / "log"

@@ -139,7 +139,7 @@ def test_a_killed_monitor_goes_on_at_its_boundary_in_the_store(
     lines = Counter(line for line in monitor.about("STORED") if line.startswith("[Peringatan"))
     # The line that was being printed when it was killed may come twice, no more.
     assert lines.total() <= 300 + 1
-    assert not [event for event in monitor.events if "starting anew" in event.get("event", "")]
+    assert not [event for event in monitor.events if "starting over" in event.get("event", "")]
     # The state is there, too: the humidity of before is known, though it is too old now.
     monitor.wait_for("STORED", ["- Suhu: 83.99°C\n- Kelembaban: -\n- Status: Data tidak lengkap (kelembaban terakhir "])
 
@@ -203,7 +203,7 @@ def test_a_file_that_was_cut_off_is_said(monitor: MonitorProcess, client: Client
     last = boundaries(store, "alerts-1")[-1]
     store.open_output_stream(f"{BUCKET}/checkpoints/alerts-1/commits/{last}").close()
     monitor.start()
-    news = f"alerts-1/commits/{last} is damaged: starting anew where it last stood"
+    news = f"alerts-1/commits/{last} is damaged: starting over where it last stood"
     eventually(lambda: any(event.get("event") == news for event in monitor.events), lambda: str(monitor.events), 10)
     send(client, "ANEW", 0, 1)
     monitor.wait_for("ANEW", ["Suhu 81.00°C"])

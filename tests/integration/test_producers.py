@@ -279,7 +279,7 @@ def test_a_producer_that_waits_for_its_topic_stops_in_order(kafka: str, start: S
 
 
 def test_readings_wait_while_the_broker_does_not_know_the_topic(topic: Topic, start: Start) -> None:
-    """As a broker that has just started, for a second or two; here the topic is deleted and made anew."""
+    """As a broker that has just started, for a second or two; here the topic is deleted and created again."""
     producer = start(topic, SUHU_INTERVAL_SECONDS="0.1")
     topic.wait_for(9)
     topic.delete()

@@ -7,12 +7,11 @@ from tests.eventually import eventually
 from tests.integration.monitor_process import ROOT, create_topics
 
 from local_stack.kafka import Kafka
-from spark_monitor import canary
-from spark_monitor.causes import Causes
-from spark_monitor.chain import Chain
-from spark_monitor.outgoing import HEARTBEATS
-from spark_monitor.pulse import ASK_SECONDS, Pulse
-from spark_monitor.rules_file import load
+from messages.topics import CANARY, HEARTBEATS
+from spark_monitor.health.alert_chain import AlertChain
+from spark_monitor.health.pulse import ASK_SECONDS, Pulse
+from spark_monitor.incidents.inhibition import Causes
+from spark_monitor.rules.file import load
 
 ASKING = 40
 OUTAGES = 3
@@ -31,10 +30,10 @@ def test_each_notices_soon_that_kafka_is_back(stoppable_kafka: Kafka) -> None:
     """Clients that ask in the broker's first moments may hear that nothing has a leader, and would keep to that."""
     create_topics(stoppable_kafka.bootstrap, ROOT / "infra/topic-init/topics.yaml")
     rules = load(ROOT / "services/spark-monitor/rules.yaml")
-    topics = {stream.topic for stream in rules.streams.values()} | {canary.TOPIC, HEARTBEATS}
+    topics = {stream.topic for stream in rules.streams.values()} | {CANARY, HEARTBEATS}
     told: list[list[str]] = [[] for _ in range(ASKING)]
     pulses = [
-        Pulse(stoppable_kafka.bootstrap, dict.fromkeys(topics, 1), Causes(rules), Chain(), lines.append)
+        Pulse(stoppable_kafka.bootstrap, dict.fromkeys(topics, 1), Causes(rules), AlertChain(), lines.append)
         for lines in told
     ]
     for pulse in pulses:

@@ -13,13 +13,14 @@ from tests.eventually import eventually
 from tests.integration.monitor_process import ROOT, Client, create_topics
 
 from local_stack.kafka import Kafka
-from spark_monitor.chain import Chain
-from spark_monitor.display import Display
-from spark_monitor.figures import Figures
-from spark_monitor.outgoing import ALERTS, HEARTBEATS, INCIDENTS, REFUSED, STATUSES
-from spark_monitor.quality import Quality
-from spark_monitor.reporter import GROUP, TOPICS, Reporter
-from spark_monitor.rules_file import load
+from messages.topics import ALERTS, HEARTBEATS, INCIDENTS, REFUSED, RESULTS, STATUSES
+from spark_monitor.console.console import Console
+from spark_monitor.console.display import Display
+from spark_monitor.health.alarm_quality import AlarmQuality
+from spark_monitor.health.alert_chain import AlertChain
+from spark_monitor.health.throughput import Throughput
+from spark_monitor.results.reporter import GROUP, Reporter
+from spark_monitor.rules.file import load
 
 RULES = ROOT / "services/spark-monitor/rules.yaml"
 
@@ -37,10 +38,12 @@ def write(bootstrap: str, offsets: Iterable[int]) -> int:
     return Client(bootstrap).end(ALERTS)
 
 
-def reporter(bootstrap: str, notes: Path, out: io.StringIO, quality: Quality | None = None) -> Reporter:
+def reporter(bootstrap: str, positions: Path, out: io.StringIO, quality: AlarmQuality | None = None) -> Reporter:
+    rules = load(RULES)
+    listeners = [Console(Display(rules, "all"), out), Throughput({}), quality or AlarmQuality(), AlertChain()]
     return Reporter(
-        bootstrap, dict.fromkeys(TOPICS, 1), Display(load(RULES), "all"), Figures({}), out,
-        quality=quality or Quality(), chain=Chain(), may_repeat={}, notes=notes,
+        bootstrap, dict.fromkeys(RESULTS, 1), listeners,
+        may_repeat={}, combined_streams=rules.combined_streams, positions=positions,
     )  # fmt: skip
 
 
@@ -136,7 +139,7 @@ def odd_records(topic: str) -> list[bytes | None]:
 
 def test_odd_records_of_every_kind_are_told_and_end_nothing(stoppable_kafka: Kafka, tmp_path: Path) -> None:
     create_topics(stoppable_kafka.bootstrap, ROOT / "infra/topic-init/topics.yaml")
-    bootstrap, out, quality = stoppable_kafka.bootstrap, io.StringIO(), Quality()
+    bootstrap, out, quality = stoppable_kafka.bootstrap, io.StringIO(), AlarmQuality()
     first = reporter(bootstrap, tmp_path, out, quality)
     first.start()
     producer = Producer({"bootstrap.servers": bootstrap})
@@ -161,7 +164,7 @@ def test_odd_records_of_every_kind_are_told_and_end_nothing(stoppable_kafka: Kaf
     assert all(line.replace("\u00a0", "").isprintable() for line in lines)
     finish(first)
     told = [line for line in out.getvalue().splitlines() if line.startswith("[Catatan Rusak]")]
-    for topic in TOPICS:
+    for topic in RESULTS:
         at_once, rest = (line for line in told if line.startswith(f"[Catatan Rusak] {topic}: "))
         assert at_once == f"[Catatan Rusak] {topic}: 1 catatan dilewati karena bukan dari monitor ({topic}-0-0)"
         assert f" catatan dilewati karena bukan dari monitor ({topic}-0-" in rest

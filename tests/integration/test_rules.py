@@ -106,7 +106,7 @@ def test_a_changed_limit_takes_effect_and_the_state_is_kept(
 def test_a_third_quantity_by_data_alone(
     monitor: MonitorProcess, client: Client, broker: Kafka, rules_file: Path, tmp_path: Path
 ) -> None:
-    """The status's state gets another layout: it is built anew, no reading is lost and no line comes again."""
+    """The status's state gets another layout: it is built again, no reading is lost and no line comes again."""
     assert monitor.stop() == 0
     printed = len(alert_lines(monitor))
     at = time.time()
@@ -133,7 +133,7 @@ def test_a_third_quantity_by_data_alone(
     client.reading("co2", "CO2", 1000, at)
     client.flush()
     monitor.start()
-    assert [event["query"] for event in monitor.events if "starting anew" in str(event.get("event"))] == [
+    assert [event["query"] for event in monitor.events if "starting over" in str(event.get("event"))] == [
         "alerts",
         "status",
     ]
@@ -161,7 +161,7 @@ def test_a_topic_may_go_and_come_back(monitor: MonitorProcess, client: Client, b
     rules_file.write_text(yaml.safe_dump(rules, allow_unicode=True, sort_keys=False), "utf-8")
     events = len(monitor.events)
     monitor.start()
-    anew = [event["query"] for event in monitor.events[events:] if "starting anew" in str(event.get("event"))]
+    anew = [event["query"] for event in monitor.events[events:] if "starting over" in str(event.get("event"))]
     assert anew == ["alerts", "status"]
     producer = Producer({"bootstrap.servers": broker.bootstrap})
     producer.produce("sensor-suhu", b'{"sensor_id":"S9","temperature":95}', "S9")

@@ -11,9 +11,9 @@ from pyspark.sql import SparkSession
 from local_stack import jars
 from local_stack.layout import Site
 from local_stack.processes import running
-from spark_monitor import rules_file
-from spark_monitor.java_options import class_path
-from spark_monitor.rules import Rules
+from spark_monitor.engine.java_options import MEMORY_AND_COMPILER, class_path
+from spark_monitor.rules import file as rules_file
+from spark_monitor.rules.model import Rules
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,11 +26,13 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session = (
         SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", "false")
+        .config("spark.driver.extraJavaOptions", MEMORY_AND_COMPILER)
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.sql.shuffle.partitions", "1")
         .config("spark.sql.session.timeZone", "Asia/Jakarta")
         .config("spark.sql.adaptive.enabled", "false")
+        .config("spark.sql.codegen.wholeStage", "false")
         .config(
             "spark.sql.streaming.stateStore.providerClass",
             "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider",

@@ -4,11 +4,13 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 from pyspark.sql import Row, SparkSession
 from tests.spark.kafka_rows import RECEIVED, kafka_rows
 
-from spark_monitor.queries import alerts_and_refusals
-from spark_monitor.rules import Rules
+from messages import schemas
+from spark_monitor.engine.queries import alerts_and_refusals
+from spark_monitor.rules.model import Rules
 
 
 def sent(spark: SparkSession, rules: Rules, *messages: tuple[str, Any]) -> list[Row]:
@@ -31,7 +33,9 @@ def test_the_alert_says_what_where_and_when(spark: SparkSession, warehouse: Rule
         "event_time": RECEIVED,
         "received_at": RECEIVED,
         "message": "[Peringatan Suhu Tinggi] Gudang G1: Suhu 84.31°C - 2026-11-22 11:29:18",
+        "schema_version": 1,
     }
+    TypeAdapter(schemas.Alert).validate_json(bytes(message.value), strict=True)
 
 
 def test_humidity_has_its_own_words(spark: SparkSession, warehouse: Rules) -> None:

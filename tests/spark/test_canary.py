@@ -8,8 +8,9 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from tests.spark.kafka_rows import RECEIVED, SCHEMA
 
-from spark_monitor import canary, rules_file
-from spark_monitor.queries import alerts_and_refusals
+from spark_monitor.engine.queries import alerts_and_refusals
+from spark_monitor.rules import canary
+from spark_monitor.rules import file as rules_file
 
 RULES = canary.with_canary(rules_file.load(Path(__file__).parents[2] / "services/spark-monitor/rules.yaml"))
 
@@ -35,6 +36,7 @@ def test_a_pulse_comes_back_as_an_alert_on_the_heartbeats_topic(spark: SparkSess
         "event_time": RECEIVED,
         "received_at": RECEIVED,
         "message": "[Detak] spark-monitor berjalan - 2026-11-22 11:29:18",
+        "schema_version": 1,
     }
 
 

@@ -17,11 +17,12 @@ from pyspark.sql.streaming.query import StreamingQuery
 from tests import realistic_hour
 from tests.eventually import eventually
 
-from spark_monitor import incident_query
-from spark_monitor.incident_query import incident_records, publisher, session_for, start, stop_between_batches
-from spark_monitor.incidents import LifeCycle, Reading, Record, Step
-from spark_monitor.places import LocalPlace
-from spark_monitor.rules import Rules
+from spark_monitor.engine.checkpoint_storage import LocalPlace
+from spark_monitor.engine.incident_query import publisher, session_for, start, stop_between_batches
+from spark_monitor.incidents import operator
+from spark_monitor.incidents.life_cycle import LifeCycle, Reading, Record, Step
+from spark_monitor.incidents.operator import incident_records
+from spark_monitor.rules.model import Rules
 
 TOPICS = {"suhu": "sensor-suhu-gudang", "kelembaban": "sensor-kelembaban-gudang"}
 SCHEMA = "value string, topic string, partition int, offset long, received double"
@@ -147,10 +148,10 @@ def test_an_hour_in_a_few_batches_equals_pandas_also_over_a_restart(running: Run
         running.source.add(rows[begun : begun + size])
         begun += size
     running.start()
-    eventually(lambda: running.has_read(3), lambda: "three batches are not through")
+    eventually(lambda: running.has_read(3), lambda: "three batches are not through", 120)
     running.stop()
     running.start()
-    eventually(lambda: running.has_read(len(sizes) + 1), lambda: "not all batches are through")
+    eventually(lambda: running.has_read(len(sizes) + 1), lambda: "not all batches are through", 120)
     assert running.plans
     assert not [plan for plan in running.plans if "Exchange" in plan], "a batch must be one task: it has one slot"
     threshold = [record for record in running.records if record["kind"] == "threshold"]
@@ -248,7 +249,7 @@ class Fragile(LifeCycle):
 
     def look(self, entity_id: str, state: str | None, now: float) -> Step:
         """Fail until a moment; then the timer must have been set again."""
-        incident_query.RETRY_SECONDS = 1
+        operator.RETRY_SECONDS = 1
         if entity_id == "late" and now < self.until:
             raise OverflowError("too early")
         return super().look(entity_id, state, now)
@@ -258,7 +259,7 @@ def test_an_entity_that_cannot_be_worked_on_ends_no_other(running: Running, monk
     """Its state stays as it was, so what comes afterwards goes on from there; the operator hears of it."""
     # Spark's workers can't import the tests.
     cast(Any, cloudpickle).register_pickle_by_value(sys.modules[__name__])
-    monkeypatch.setattr(incident_query, "LifeCycle", Fragile)
+    monkeypatch.setattr(operator, "LifeCycle", Fragile)
     begin = time.time() - 60
     monkeypatch.setattr(Fragile, "until", time.time() + 12)
     published: list[Record] = []

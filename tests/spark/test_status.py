@@ -1,4 +1,4 @@
-"""The combined status: which readings belong together, and what is said of them."""
+"""The combined status: which readings belong together, and what is reported of them."""
 
 import json
 from collections.abc import Callable
@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from tests.spark.kafka_rows import RECEIVED, SCHEMA, TOPICS
 
-from spark_monitor.queries import statuses
-from spark_monitor.records import origin_of
-from spark_monitor.rules import Rules
+from messages import schemas
+from messages.records import origin_of
+from spark_monitor.engine.queries import statuses
+from spark_monitor.rules.model import Rules
 
 Said = list[dict[str, Any]]
 Run = Callable[..., Said]
@@ -86,7 +88,9 @@ def test_each_combination_has_its_words(run: Run, suhu: float, kelembaban: float
         "stream": "kelembaban",
         "alerts": ["kelembaban_tinggi"] if kelembaban > 70 else [],
         "received_at": RECEIVED + 1000.001,
+        "schema_version": 1,
     }
+    TypeAdapter(schemas.Status).validate_python(second, strict=True)
 
 
 def test_one_status_a_reading_never_all_pairs(run: Run) -> None:

@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 from structlog.testing import capture_logs
 
-from spark_monitor import supervisor
-from spark_monitor.supervisor import SupervisedQuery
+from spark_monitor.engine import supervisor
+from spark_monitor.engine.supervisor import SupervisedQuery
 
 Start = Callable[[], StreamingQuery]
 

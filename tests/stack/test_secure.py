@@ -198,7 +198,7 @@ def test_zookeeper_s_entries_are_the_broker_s(secure: SecureStack) -> None:
 
 
 def where_secrets_are_shown(stack: SecureStack) -> list[str]:
-    """Return where a password or the brokers' key stands in the open."""
+    """Return where a password or the brokers' key is in the open."""
     key = (stack.secrets / "kafka.pem").read_text().splitlines()[1]
     hidden = [key, *(file.read_text().strip() for file in (stack.secrets / "passwords").iterdir())]
     assert len(hidden) == 1 + 9, "the key, and a password for each user, for ZooKeeper and for Spark"

@@ -5,9 +5,9 @@ import re
 import pytest
 from tests import compose_file
 
-from spark_monitor import rules_file
-from spark_monitor.canary import with_canary
-from spark_monitor.slots import SLOTS_FOR_BATCHES, needed
+from spark_monitor.engine.task_slots import SLOTS_FOR_BATCHES, needed
+from spark_monitor.rules import file as rules_file
+from spark_monitor.rules.canary import with_canary
 
 OVERLAY = compose_file.services("compose.cluster.yaml")
 BASE = compose_file.services("compose.yaml")

@@ -10,11 +10,13 @@ import pytest
 
 from sensorkit import publisher
 from sensorkit.publisher import Publisher
-from spark_monitor import incident_topic, pulse, rules_file
-from spark_monitor.causes import Causes
-from spark_monitor.chain import Chain
-from spark_monitor.incident_topic import IncidentTopic
-from spark_monitor.pulse import Pulse
+from spark_monitor.engine import incident_topic
+from spark_monitor.engine.incident_topic import IncidentTopic
+from spark_monitor.health import pulse
+from spark_monitor.health.alert_chain import AlertChain
+from spark_monitor.health.pulse import Pulse
+from spark_monitor.incidents.inhibition import Causes
+from spark_monitor.rules import file as rules_file
 
 RULES = Path(__file__).parents[2] / "services/spark-monitor/rules.yaml"
 NOWHERE = "localhost:1"
@@ -29,7 +31,7 @@ def incidents() -> None:
 
 
 def pulses() -> None:
-    Pulse(NOWHERE, {}, Causes(rules_file.load(RULES)), Chain(), lambda _: None)
+    Pulse(NOWHERE, {}, Causes(rules_file.load(RULES)), AlertChain(), lambda _: None)
 
 
 @pytest.mark.parametrize(("module", "make"), [(publisher, readings), (incident_topic, incidents), (pulse, pulses)])

@@ -1,4 +1,4 @@
-"""Every knob stands in .env.example with the code's default; compose.yaml hands it on to the service that reads it."""
+"""Every knob is in .env.example with the code's default; compose.yaml hands it on to the service that reads it."""
 
 import os
 import re

@@ -25,7 +25,7 @@ LIMIT, STEP, STEPS = 80, 0.01, 10_000
 RESULT_SECONDS = 240
 LOOK_EVERY_SECONDS = 0.2
 FOLLOW_SECONDS = 60
-"""Docker's log is opened anew as often: whoever follows may hear nothing more once it was rotated."""
+"""Docker's log is opened again as often: whoever follows may hear nothing more once it was rotated."""
 
 BATCH_SECONDS = 0.02
 

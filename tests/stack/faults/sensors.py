@@ -1,4 +1,4 @@
-"""What a simulated sensor measured, as it stands in its topic."""
+"""What a simulated sensor measured, as it is in its topic."""
 
 import itertools
 

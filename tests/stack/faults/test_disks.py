@@ -69,7 +69,7 @@ def test_deleted(around: Callable[..., Any], small: Stack) -> None:
 
 @pytest.mark.long
 def test_zookeepers_volume_is_gone(small: Stack) -> None:
-    """Kafka refuses to start on data of another cluster, and says so; it does not begin anew in silence."""
+    """Kafka refuses to start on data of another cluster, and says so; it does not start over in silence."""
     begun = time.time()
     small.compose("rm", "--stop", "--force", "kafka", "zookeeper")
     for volume in "zookeeper-data", "zookeeper-log":

@@ -83,7 +83,7 @@ def test_out_of_memory(around: Callable[..., Any], stack: Stack) -> None:
 
 @pytest.mark.long
 def test_a_query_that_cannot_write(around: Callable[..., Any], stack: Stack) -> None:
-    """The refused topic takes no messages: the alerts' query dies of it, again and again, until that is mended."""
+    """The refused topic takes no messages: the alerts' query dies of it, again and again, until that is fixed."""
     admin = AdminClient({"bootstrap.servers": stack.bootstrap})
 
     def allow(size: int) -> None:

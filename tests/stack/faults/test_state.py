@@ -37,7 +37,7 @@ def test_cut_off_files(around: Callable[..., Any], stack: Stack) -> None:
             in_checkpoints(stack, f"cd {log}; : > $(ls | sort -n | tail -1)")
         stack.compose("start", "spark-monitor")
         fault.is_over()
-        assert len(said(stack, fault.begun, "is damaged: starting anew")) == 3
+        assert len(said(stack, fault.begun, "is damaged: starting over")) == 3
         fault.remark = "the log says so, and the queries start again from the last known position"
 
 

@@ -13,7 +13,7 @@ MILLION = 1_000_000
 
 @pytest.mark.long
 def test_a_million_warehouses(around: Callable[..., Any], stack: Stack) -> None:
-    """Names that nobody has: memory stays within its limit, and it is said."""
+    """Names that nobody has: memory stays within its limit, and the log says so."""
     with around("input: a million distinct warehouses", rate=20) as fault:
         (before,) = stack.containers("spark-monitor")
         names = Producer({"bootstrap.servers": stack.bootstrap, "linger.ms": 50})

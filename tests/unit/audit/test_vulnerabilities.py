@@ -25,7 +25,7 @@ def test_what_was_looked_up_and_is_clean_gives_no_sentence() -> None:
 
 
 def test_a_vulnerability_is_told_with_the_version_that_mends_it() -> None:
-    assert answer(CLEAN, VULNERABLE).known == {"jinja2 2.4.1: PYSEC-2014-8, mended in 2.7.2"}
+    assert answer(CLEAN, VULNERABLE).known == {"jinja2 2.4.1: PYSEC-2014-8, fixed in 2.7.2"}
 
 
 def test_a_package_that_the_source_does_not_know_is_not_taken_for_good() -> None:

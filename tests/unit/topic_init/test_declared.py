@@ -1,4 +1,4 @@
-"""The topics file: what it may say, and what is said about a wrong one."""
+"""The topics file: what it may say, and what is reported about a wrong one."""
 
 from pathlib import Path
 

@@ -83,7 +83,7 @@ def _labels(incident: Incident) -> Texts:
 
 
 def _annotations(incident: Incident) -> Texts:
-    """Return what is said of the incident now: it changes from record to record."""
+    """Return what is reported of the incident now: it changes from record to record."""
     figures = {name: getattr(incident, name) for name in FIGURES}
     told = {name: _text(value) for name, value in figures.items() if value is not None}
     return {"message": incident.message, "state": incident.state.value} | told

@@ -1,8 +1,8 @@
 """Posts to the webhook until it has taken what it is given.
 
 A webhook that is away, slow or out of order is asked again after a second, two, four, … at most half a minute. An
-answer that only a person can mend (a wrong address, a refused token) is logged as an error and asked again slowly: when
-it is mended, it goes on with nothing lost.
+answer that only a person can fix (a wrong address, a refused token) is logged as an error and asked again slowly: when
+it is fixed, it goes on with nothing lost.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _BACK_OFF = wait_exponential_jitter(initial=1, max=30)
 
 
 class NotTakenError(Exception):
-    """The webhook did not take the post. `is_mistake`: it won't before a person mends something."""
+    """The webhook did not take the post. `is_mistake`: it won't before a person fixes something."""
 
     def __init__(self, cause: str, *, is_mistake: bool = False, retry_after: float = 0) -> None:
         """`cause` is for the log: nothing of the token or the address may stand in it. `retry_after` is in seconds."""

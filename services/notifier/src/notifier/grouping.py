@@ -19,7 +19,7 @@ INCIDENTS_A_POST = 500
 """About 400 KB: receivers often refuse more than a megabyte. What is over waits for the warehouse's next post."""
 
 Place = tuple[int, int]
-"""Where a record stands in the topic: partition and offset."""
+"""Where a record is in the topic: partition and offset."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from typing import Any
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from messages.topics import INCIDENTS
 from sensorkit.kafka_client import BOUNDED, CLIENT, ErrorLog, StepOver, wait_for_kafka
 
 log = structlog.get_logger()
 
-TOPIC = "monitor-insiden"
 GROUP = "notifier"
 COMMIT_SECONDS = 1
 KAFKA_SECONDS = 5
@@ -49,9 +49,9 @@ class Inbox:
 
     def open(self, stop: threading.Event) -> None:
         """Wait until Kafka answers and has the topic, then begin to read; return without that if stopped before."""
-        if wait_for_kafka(self._begin, stop, serve=lambda: self._consumer.poll(0), topic=TOPIC):
+        if wait_for_kafka(self._begin, stop, serve=lambda: self._consumer.poll(0), topic=INCIDENTS):
             self._consumer.subscribe(
-                [TOPIC], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+                [INCIDENTS], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
             )
 
     def poll(self, seconds: float) -> Message | None:
@@ -61,7 +61,7 @@ class Inbox:
             return None
         if (error := message.error()) is not None:
             if (offset := self._step_over(self._consumer, message)) is not None:
-                log.error("cannot read a record: left out", topic=TOPIC, offset=offset, cause=error.str())
+                log.error("cannot read a record: left out", topic=INCIDENTS, offset=offset, cause=error.str())
                 return None
             if error.fatal():
                 raise KafkaException(error)
@@ -85,7 +85,7 @@ class Inbox:
     def answers(self) -> bool:
         """Whether Kafka answers and this consumer is a member of its group."""
         try:
-            self._consumer.list_topics(TOPIC, timeout=KAFKA_SECONDS)
+            self._consumer.list_topics(INCIDENTS, timeout=KAFKA_SECONDS)
         except KafkaException:
             return False
         return self._is_member
@@ -101,10 +101,10 @@ class Inbox:
         Whoever turns notification on wants to hear of what comes, not of last week; what is open now is told by its
         next reminder. The end is committed at once: only from then on nothing is left out, whatever happens.
         """
-        found = self._consumer.list_topics(TOPIC, timeout=KAFKA_SECONDS).topics[TOPIC]
+        found = self._consumer.list_topics(INCIDENTS, timeout=KAFKA_SECONDS).topics[INCIDENTS]
         if found.error is not None:
             raise KafkaException(found.error)
-        everywhere = [TopicPartition(TOPIC, number) for number in found.partitions]
+        everywhere = [TopicPartition(INCIDENTS, number) for number in found.partitions]
         committed = self._consumer.committed(everywhere, timeout=KAFKA_SECONDS)
         if all(place.offset < 0 for place in committed):
             for place in everywhere:
@@ -113,14 +113,14 @@ class Inbox:
             for place in answered:
                 if place.error is not None:
                     raise KafkaException(place.error)
-            log.info("first start: begins at the topic's end", topic=TOPIC)
+            log.info("first start: begins at the topic's end", topic=INCIDENTS)
         return True
 
     def _commit(self, reached: Mapping[int, int], *, asynchronous: bool) -> None:
         news = {partition: offset for partition, offset in reached.items() if self._committed.get(partition) != offset}
         if not news:
             return
-        offsets = [TopicPartition(TOPIC, partition, offset) for partition, offset in news.items()]
+        offsets = [TopicPartition(INCIDENTS, partition, offset) for partition, offset in news.items()]
         self._committed.update(news)
         try:
             self._consumer.commit(offsets=offsets, asynchronous=asynchronous)  # type: ignore[call-overload]
@@ -136,7 +136,7 @@ class Inbox:
     def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._is_member = True
         self._is_held = False
-        log.info("reading", topic=TOPIC, partitions=sorted(place.partition for place in partitions))
+        log.info("reading", topic=INCIDENTS, partitions=sorted(place.partition for place in partitions))
 
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Drop what is not posted yet: it stands behind the position, so whoever reads it now posts it."""

@@ -1,4 +1,4 @@
-"""An incident's record, as it stands in `monitor-insiden`."""
+"""An incident's record, as it is in `monitor-insiden`."""
 
 from enum import StrEnum
 from typing import Annotated

@@ -1,5 +1,6 @@
 """Publishes simulated machine temperatures of a factory (`pabrik`, °C) to Kafka."""
 
+from messages import topics
 from sensorkit.reading import Reading
 from sensorkit.simulation import Sensor, run
 
@@ -10,7 +11,7 @@ def message(reading: Reading) -> dict[str, object]:
 
 
 MESIN = Sensor(
-    quantity="mesin", topic="sensor-suhu", low=60.0, high=100.0, entities=("S1", "S2", "S3"),
+    quantity="mesin", topic=topics.MESIN, low=60.0, high=100.0, entities=("S1", "S2", "S3"),
     entities_variable="MESIN_IDS", message=message,
 )  # fmt: skip
 

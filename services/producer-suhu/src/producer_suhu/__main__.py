@@ -1,8 +1,9 @@
 """Publishes simulated warehouse temperatures (`suhu`, °C) to Kafka."""
 
+from messages import topics
 from sensorkit.simulation import Sensor, run
 
-SUHU = Sensor(quantity="suhu", topic="sensor-suhu-gudang", low=70.0, high=90.0)
+SUHU = Sensor(quantity="suhu", topic=topics.SUHU, low=70.0, high=90.0)
 
 if __name__ == "__main__":
     run(SUHU)

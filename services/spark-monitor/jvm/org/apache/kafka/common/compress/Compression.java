@@ -73,7 +73,7 @@ public interface Compression {
 
     /** A codec whose batches are read within bounds. */
     record Bounded(Compression codec) implements Compression {
-        /** The batch's number of records stands in the four bytes before the first. */
+        /** The batch's number of records is in the four bytes before the first. */
         private static final int COUNT_BEFORE_RECORDS = 4;
 
         @Override

@@ -1,0 +1,1 @@
+"""The contract: names and shapes of what is in Kafka. It imports pydantic and nothing else."""

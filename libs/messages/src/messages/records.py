@@ -1,0 +1,179 @@
+"""What a record of the monitor's own topics must look like, and how it is read.
+
+Anybody may write to these topics, so each record is checked here before anything else sees it. Each function takes what
+Kafka has and returns a dict of known types; what does not fit raises ValueError with a short reason. Fields that are
+not named here may be there, and are left out. Times are epoch seconds; numbers are finite.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+HEADERS = "__connect.errors."
+"""What the names of a refused message's headers begin with: those of Kafka Connect's dead letter queues."""
+
+REFUSAL = ("topic", "partition", "offset", "stage", "exception.class.name", "exception.message")
+"""How those names go on."""
+
+MAX_BYTES = 64 * 1024
+"""Of a record. The monitor's own have at most some kilobytes."""
+
+MAX_OFFSET = 2**63 - 1
+MAX_PARTITION = 2**31 - 1
+LAST_MOMENT = 253_402_300_799
+"""The end of the year 9999, the last that a date can have."""
+
+LONGEST_TOPIC = 249
+"""Kafka's limit."""
+
+LONGEST_REASON = 200
+
+ResultId = Annotated[str, Field(max_length=2_000, pattern=r"^.+-[0-9]{1,10}-[0-9]{1,19}-[^-]+$")]
+"""`topic-partition-offset-rule`: the reading behind a result, and the rule; a rule's name has no dash."""
+
+Name = Annotated[str, Field(min_length=1, max_length=1_000)]
+Text = Annotated[str, Field(max_length=20_000)]
+Figure = Annotated[float, Field(allow_inf_nan=False)]
+Moment = Annotated[float, Field(ge=-LAST_MOMENT, le=LAST_MOMENT)]
+
+_STRICT = ConfigDict(strict=True, extra="ignore")
+
+
+class Alert(TypedDict):
+    """A reading beyond a limit. `received_at` is when Kafka got the reading."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    alert_id: ResultId
+    rule: Name
+    stream: Name
+    entity_id: Name
+    received_at: Moment
+    message: Text
+
+
+class Status(TypedDict):
+    """What an entity's streams are together; beside these, each stream has its value and its age (see `status_reader`).
+
+    `stream` is that of the reading behind it, `alerts` are the rules that this reading raises.
+    """
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    status_id: ResultId
+    rule: Name
+    entity_id: Name
+    status: Text
+    event_time: Moment
+    complete: bool
+    stream: Name
+    alerts: Annotated[list[Name], Field(max_length=1_000)]
+    received_at: Moment
+
+
+class Incident(TypedDict):
+    """What is reported of an incident or a silence. `emitted_at` is the clock when it was said."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    incident_id: Annotated[str, Field(min_length=1, max_length=2_000)]
+    state: Literal["opened", "reminder", "unknown", "closed"]
+    entity_id: Name
+    rule: Name
+    opened_at: Moment
+    emitted_at: Moment
+    message: Text
+
+
+class Heartbeat(TypedDict):
+    """An alert of the canary; `value` is its pulse, a number of milliseconds."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    alert_id: ResultId
+    value: Annotated[float, Field(ge=0, le=1e15)]
+
+
+class Refusal(TypedDict):
+    """Where a refused message stood in Kafka, and why it was refused."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+
+
+def origin_of(result_id: str) -> tuple[str, int]:
+    """Split a `ResultId` into `topic-partition` and the offset. Raises ValueError."""
+    partition, offset_text, _ = result_id.rsplit("-", 2)
+    offset = int(offset_text)
+    if not 0 <= offset <= MAX_OFFSET:
+        raise ValueError(f"expected an offset in the id, found {offset}")
+    return partition, offset
+
+
+def _reader(form: Any) -> Callable[[bytes], Any]:  # noqa: ANN401 - a TypedDict
+    """Return what reads JSON of a form, and raises ValueError with the first thing that is wrong."""
+    # Not the adapter's own method: its other work takes a tenth of an alert's time.
+    validate = TypeAdapter(form).validator.validate_json
+
+    def read(value: bytes) -> Any:  # noqa: ANN401 - of the form
+        if len(value) > MAX_BYTES:
+            raise ValueError(f"expected at most {MAX_BYTES} bytes, found {len(value)}")
+        try:
+            return validate(value)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            raise ValueError(f"{place}: {first['msg']}"[:LONGEST_REASON] if place else first["msg"]) from None
+
+    return read
+
+
+alert: Callable[[bytes], Alert] = _reader(Alert)
+"""Return a record of monitor-peringatan. Raises ValueError."""
+
+incident: Callable[[bytes], Incident] = _reader(Incident)
+"""Return a record of monitor-insiden. Raises ValueError."""
+
+heartbeat: Callable[[bytes], Heartbeat] = _reader(Heartbeat)
+"""Return a record of monitor-detak. Raises ValueError."""
+
+
+def status_reader(streams: Iterable[str]) -> Callable[[bytes], Status]:
+    """Return what reads a record of monitor-status, and raises ValueError.
+
+    `streams` are those that the rules combine. The value and the age of each must be a number or null. A status that
+    was written under other rules may lack some.
+    """
+    figures = {field: NotRequired[Figure | None] for name in streams for field in (name, f"{name}_age_seconds")}
+    # A stream that is called as a field of every status is not told apart in Kafka, either.
+    form: Any = TypedDict("form", figures | Status.__annotations__)  # type: ignore[misc]
+    form.__pydantic_config__ = Status.__pydantic_config__  # type: ignore[attr-defined]
+    return _reader(form)
+
+
+def refusal(headers: Iterable[tuple[str, bytes | None]] | None) -> Refusal:
+    """Return what the headers of a record of monitor-ditolak say. Raises ValueError."""
+    told = told_by(headers)
+    topic, reason = told.get("topic", ""), told.get("exception.class.name", "")
+    if not 0 < len(topic) <= LONGEST_TOPIC:
+        raise ValueError(f"expected a topic's name in the header {HEADERS}topic")
+    if not (reason.isprintable() and 0 < len(reason) <= LONGEST_REASON):
+        raise ValueError(f"expected the name of a reason in the header {HEADERS}exception.class.name")
+    return {
+        "topic": topic,
+        "partition": _number(told, "partition", MAX_PARTITION),
+        "offset": _number(told, "offset", MAX_OFFSET),
+        "reason": reason,
+    }
+
+
+def told_by(headers: Iterable[tuple[str, bytes | None]] | None) -> dict[str, str]:
+    """Return what a refused message's headers say, by the rest of their names: topic, offset, exception.message."""
+    return {name.removeprefix(HEADERS): (value or b"").decode("utf-8", "replace") for name, value in headers or ()}
+
+
+def _number(told: dict[str, str], name: str, most: int) -> int:
+    text = told.get(name, "")
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and int(text) <= most):
+        raise ValueError(f"expected a number from 0 to {most} in the header {HEADERS}{name}")
+    return int(text)

@@ -1,0 +1,1 @@
+"""A listener: which lines the operator reads, in which words."""

@@ -1,0 +1,236 @@
+"""Kafka messages -> readings or refusals. Nothing raises: what can't be used carries the reason why.
+
+The message is read by our own Java (jvm/monitor/Fields.java): it must be one JSON object and nothing else, and of it
+only the fields of a reading are looked at. `"84"` (a string) stays apart from `84` (a number), absent from null.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from spark_monitor.rules.model import KAFKA_TIME, Rules, Stream
+
+MAX_MESSAGE_BYTES = 64 * 1024
+"""Fields.java reads no more; a test compares the two."""
+
+MAX_NESTED = 100
+MAX_VALUES = 1000
+MAX_BATCH_MIB = 32
+"""What BoundedRecords unpacks of a compressed batch."""
+
+MAX_NAME_LENGTH = 64
+MAX_AHEAD_SECONDS = 60
+"""A reading from further in the future would win every comparison by event time until then."""
+
+FIELDS = "reading_fields"
+"""Fields.java, as a function of Spark's."""
+
+SENSOR_FIELD = "sensor_id"
+
+
+def decode(messages: DataFrame, rules: Rules) -> DataFrame:
+    """Turn rows of Spark's Kafka source into readings.
+
+    Takes `key, value, topic, partition, offset, timestamp`. Returns one row for each row:
+
+    - `topic, partition, offset` as they were; `origin` is `topic-partition-offset`;
+    - `key, value` of a refused message, null of a reading: copying 64 kB costs more than reading them;
+    - `received`: Kafka's timestamp, epoch seconds (the broker's clock, as the topics use LogAppendTime);
+    - `stream, entity_id, sensor_id, amount, event_time`: the reading, `amount` in the stream's unit;
+    - `refusal`: null, or `struct<code, message>`; then the reading's columns must not be used.
+    """
+    _register_fields(messages.sparkSession, rules)
+    found = messages.select(
+        "topic",
+        "partition",
+        "offset",
+        "key",
+        "value",
+        F.concat_ws("-", "topic", "partition", "offset").alias("origin"),
+        F.col("timestamp").cast("double").alias("received"),
+        F.call_function(FIELDS, "topic", "value").alias("found"),
+    )
+    refusal = _refusal(rules)
+    is_refused = refusal.isNotNull()
+    return found.select(
+        "topic",
+        "partition",
+        "offset",
+        F.when(is_refused, F.col("key")).alias("key"),
+        F.when(is_refused, F.col("value")).alias("value"),
+        "origin",
+        "received",
+        F.col("found.stream").alias("stream"),
+        F.col("found.entity_string").alias("entity_id"),
+        F.col("found.sensor_string").substr(1, MAX_NAME_LENGTH).alias("sensor_id"),
+        F.col("found.value_number").alias("amount"),
+        _event_time().alias("event_time"),
+        refusal.alias("refusal"),
+    )
+
+
+def accepted(readings: DataFrame) -> DataFrame:
+    """Keep the readings that can be used."""
+    return readings.where(F.col("refusal").isNull())
+
+
+def _register_fields(spark: SparkSession, rules: Rules) -> None:
+    """Let the session call Fields.java with what the rules say of the topics' messages."""
+    streams = [
+        [
+            name,
+            stream.topic,
+            stream.entity_field,
+            stream.value_field,
+            None if stream.event_time == KAFKA_TIME else stream.event_time,
+            SENSOR_FIELD,
+        ]
+        for name, stream in rules.streams.items()
+    ]
+    java: Any = spark._jvm  # noqa: SLF001 - the only way to Java
+    java.monitor.Fields.register(spark._jsparkSession, FIELDS, streams)  # noqa: SLF001
+
+
+def _unreadable() -> list[tuple[Column, str, Column]]:
+    """Return what Fields.java may say instead of a reading: whether it does, the code, and the words."""
+    detail = F.col("found.detail")
+
+    def told(problem: str) -> Column:
+        return F.col("found.problem") == problem
+
+    return [
+        (told("UNKNOWN_TOPIC"), "UnknownTopic", F.lit("topik tidak ada dalam aturan")),
+        (told("NULL"), "NullValue", F.lit("pesan tanpa isi (null)")),
+        (
+            told("TOO_LARGE"),
+            "MessageTooLarge",
+            F.concat(
+                F.lit(f"pesan paling besar {MAX_MESSAGE_BYTES} byte, diterima "),
+                detail,
+                # BoundedRecords cuts here what was compressed.
+                F.when(detail == str(MAX_MESSAGE_BYTES + 1), F.lit(" atau lebih")).otherwise(F.lit("")),
+            ),
+        ),
+        (
+            told("UNREAD"),
+            "BatchTooLarge",
+            F.concat(
+                F.lit(f"kumpulan pesan terkompresi paling besar {MAX_BATCH_MIB} MiB setelah dibuka, "),
+                detail,
+                F.lit(" pesan terakhirnya tidak dibaca"),
+            ),
+        ),
+        (told("NOT_UTF8"), "InvalidUtf8", F.lit("pesan bukan UTF-8")),
+        (told("EMPTY"), "EmptyValue", F.lit("pesan kosong")),
+        (told("NOT_JSON"), "InvalidJson", F.concat(F.lit("pesan bukan JSON: "), detail)),
+        (told("NOT_AN_OBJECT"), "NotAnObject", F.concat(F.lit("diharapkan objek JSON, diterima "), detail)),
+        (told("TOO_DEEP"), "TooDeep", F.lit(f"pesan bersarang paling banyak {MAX_NESTED} tingkat")),
+        (told("TOO_MANY_VALUES"), "TooManyValues", F.lit(f"pesan berisi paling banyak {MAX_VALUES} nilai")),
+        (told("TWICE"), "InvalidJson", F.concat(detail, F.lit(": ada dua kali dalam pesan"))),
+        (told("AMBIGUOUS"), "AmbiguousReading", F.lit("pesan membawa nilai lebih dari satu jenis")),
+    ]
+
+
+def _refusal(rules: Rules) -> Column:
+    """Return the first thing that is wrong as struct<code, message>, or null. Messages are read by operators."""
+    minimum = _by_stream(rules, lambda stream: F.lit(stream.plausible[0]))
+    maximum = _by_stream(rules, lambda stream: F.lit(stream.plausible[1]))
+    is_integer = _by_stream(rules, lambda stream: F.lit(stream.value_type == "integer"))
+    unit = _by_stream(rules, lambda stream: F.lit(stream.unit))
+    value_field = _by_stream(rules, lambda stream: F.lit(stream.value_field))
+    entity_field = _by_stream(rules, lambda stream: F.lit(stream.entity_field))
+    time_field = _by_stream(rules, lambda stream: F.lit(stream.event_time))
+    entity = F.col("found.entity_string")
+    amount = F.col("found.value_number")
+    event_time = _event_time()
+
+    checks: list[tuple[Column, str, Column]] = [
+        (
+            entity.isNull()
+            | entity.rlike(r"^\s*$")
+            | (F.length(entity) > MAX_NAME_LENGTH)
+            # A line break in a name could forge a line of the operator's log; other spaces than the usual one look
+            # like it or like nothing.
+            | entity.rlike(r"[\p{C}[\p{Z}&&[^ ]]]"),
+            "InvalidEntity",
+            F.concat(
+                entity_field,
+                F.lit(f": diharapkan teks 1 sampai {MAX_NAME_LENGTH} karakter, diterima "),
+                _shown("entity"),
+            ),
+        ),
+        (
+            ~_is_number("value"),
+            "InvalidValue",
+            F.concat(value_field, F.lit(": diharapkan angka, diterima "), _shown("value")),
+        ),
+        (
+            is_integer & (amount != F.floor(amount)),
+            "InvalidValue",
+            F.concat(value_field, F.lit(": diharapkan bilangan bulat, diterima "), _shown("value")),
+        ),
+        (
+            ~amount.between(minimum, maximum),
+            "ImplausibleValue",
+            F.concat(
+                value_field,
+                F.lit(": diharapkan "),
+                minimum.cast("string"),
+                F.lit(" sampai "),
+                maximum.cast("string"),
+                F.lit(" "),
+                unit,
+                F.lit(", diterima "),
+                _shown("value"),
+            ),
+        ),
+        (
+            ~_absent("time") & (~_is_number("time") | (event_time < 0)),
+            "InvalidTimestamp",
+            F.concat(time_field, F.lit(": diharapkan detik sejak 1970 (epoch), diterima "), _shown("time")),
+        ),
+        (
+            event_time - F.col("received") > MAX_AHEAD_SECONDS,
+            "FutureTimestamp",
+            F.concat(
+                time_field,
+                F.lit(f": paling jauh {MAX_AHEAD_SECONDS} detik di depan jam Kafka, diterima "),
+                _shown("time"),
+            ),
+        ),
+    ]
+    return F.when(F.col("found.problem").isNotNull(), _first(_unreadable())).otherwise(_first(checks))
+
+
+def _first(checks: list[tuple[Column, str, Column]]) -> Column:
+    """Return the first that is so of (condition, code, message), as struct<code, message>."""
+    found = (
+        F.when(condition, F.struct(F.lit(code).alias("code"), message.alias("message")))
+        for condition, code, message in checks
+    )
+    return F.coalesce(*found)
+
+
+def _by_stream(rules: Rules, of: Callable[[Stream], Column]) -> Column:
+    """Return what `of(stream)` gives for the message's stream."""
+    return F.coalesce(*(F.when(F.col("found.stream") == name, of(stream)) for name, stream in rules.streams.items()))
+
+
+def _event_time() -> Column:
+    """Return the reading's own time; other people's producers may leave it out, then it is when Kafka got it."""
+    return F.when(_absent("time"), F.col("received")).otherwise(F.col("found.time_number"))
+
+
+def _absent(name: str) -> Column:
+    raw = F.col(f"found.{name}_raw")
+    return raw.isNull() | (raw == "null")
+
+
+def _is_number(name: str) -> Column:
+    return F.col(f"found.{name}_number").isNotNull()
+
+
+def _shown(name: str) -> Column:
+    return F.coalesce(F.col(f"found.{name}_raw"), F.lit("tidak ada"))

@@ -1,0 +1,1 @@
+"""What is Spark's: queries, checkpoints, the session, task slots, supervision."""

@@ -1,0 +1,213 @@
+"""Where each query goes on after a start: in its checkpoint, or in a new one from where the old one stood.
+
+Spark can't go on with a checkpoint when the query's layout is another (other topics, other state), or when its files
+are damaged. Then the query gets a new folder and starts at the offsets of the old one: no reading is lost, and the week
+that Kafka still holds is not judged again. `<query>.json` beside the folders says which of them counts. It is replaced
+in one step, so a crash on the way leaves the old or the new.
+"""
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ValidationError
+
+from spark_monitor.engine.checkpoint_storage import Place
+
+Offsets = dict[str, dict[str, int]]
+"""Topic -> number of the partition -> offset, as Spark writes them."""
+
+FIRST_OFFSETS = "sources/0/0"
+"""Where Spark's Kafka source notes what it began with; our queries have one source each."""
+
+Repetition = Literal["since the last boundary", "everything", "nothing"]
+"""With `nothing`, a result with a known id is of another reading: Kafka has lost the one that the id was made for."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What Kafka has of the topics: the first offset that is still there, and the end."""
+
+    first: Offsets
+    ends: Offsets
+
+    def kept(self, offsets: Offsets) -> Offsets:
+        """Return the same offsets as far as Kafka has them; without one, a partition begins at its first reading."""
+        return {
+            topic: {
+                number: max(offset, self.first.get(topic, {}).get(number, 0))
+                for number, offset in of.items()
+                if offset <= self.ends.get(topic, {}).get(number, offset)
+            }
+            for topic, of in offsets.items()
+        }
+
+    def is_short_of(self, offsets: Offsets) -> list[str]:
+        """Return the topics that end before what was read of them: what they get now has the same offsets again."""
+        return [topic for topic, of in self.ends.items() if any(offsets.get(topic, {}).get(n, 0) > of[n] for n in of)]
+
+    def gone(self, offsets: Offsets) -> Offsets:
+        """Return those of the offsets that Kafka has removed."""
+        removed = {
+            topic: {n: offset for n, offset in of.items() if offset < self.first.get(topic, {}).get(n, 0)}
+            for topic, of in offsets.items()
+        }
+        return {topic: of for topic, of in removed.items() if of}
+
+
+class _Entry(BaseModel):
+    """What `<query>.json` holds: the layout, the number of the folder that has it, and where that one began."""
+
+    layout: dict[str, Any]
+    number: int
+    starting: Offsets
+
+    def folder_of(self, query: str) -> str:
+        """Return the name of the folder."""
+        return f"{query}-{self.number}"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A query's place in its checkpoint and in Kafka.
+
+    `starting` counts while `folder` is empty. `may_repeat` says which earlier results may come again under the same id.
+    `news` is what the operator should know, or None. `gone`: the first unread offset of each partition of which Kafka
+    has removed unread readings; those since the last boundary count as unread.
+    """
+
+    folder: Place
+    starting: Offsets
+    may_repeat: Repetition
+    news: str | None
+    gone: Offsets = field(default_factory=dict)
+
+    @classmethod
+    def take(cls, root: Place, query: str, layout: dict[str, Any], elsewhere: Offsets, kafka: Extent) -> Self:
+        """Return what `query` goes on from, and note it in `root`. Raises OSError.
+
+        `layout`: all that the checkpoint depends on, as JSON. `elsewhere`: where another query stands, for topics that
+        this one has not read yet. `kafka`: what the topics have.
+        """
+        file = root / f"{query}.json"
+        before = _read(file)
+        if before is None:
+            news = f"{file.name} is damaged: starting over" if file.exists() else None
+            return cls._anew(root, query, _Entry(layout=layout, number=1, starting=elsewhere), news)
+        folder = root / before.folder_of(query)
+        stood_at = elsewhere | before.starting | _stands_at(folder)
+        read_until = stood_at | _read_until(folder)
+        anew = _Entry(layout=layout, number=before.number + 1, starting=kafka.kept(stood_at))
+        gone = kafka.gone(read_until)
+        may_repeat: Repetition = "everything"
+        news = None
+        if damaged := _damaged(folder):
+            news = f"{folder.name}/{damaged} is damaged: starting over where it last stood"
+        elif begun_anew := kafka.is_short_of(read_until):
+            news = f"Kafka has less than was read of {', '.join(begun_anew)}: its offsets mean other readings now"
+            may_repeat = "nothing"
+        elif before.layout != layout:
+            news = "other streams are read or combined, or in other parts: starting over where they last stood"
+        # With readings gone, Spark's Real-time Mode would wait for them forever, and in silence.
+        elif not gone:
+            if folder.exists():
+                return cls(folder, before.starting, "since the last boundary", None)
+            news = f"{folder.name} is not there: starting where it once began"
+            return cls(folder, kafka.kept(before.starting), "everything", news)
+        return replace(cls._anew(root, query, anew, news, may_repeat), gone=gone)
+
+    @classmethod
+    def _anew(
+        cls, root: Place, query: str, entry: _Entry, news: str | None, may_repeat: Repetition = "everything"
+    ) -> Self:
+        """Note the entry, and leave nothing of the folders before it."""
+        (root / f"{query}.json").write(entry.model_dump_json(indent=2))
+        for name in root.names():
+            if name.startswith(f"{query}-"):
+                (root / name).remove()
+        return cls(root / entry.folder_of(query), entry.starting, may_repeat, news)
+
+    def tidy(self) -> None:
+        """Remove what a full disk or a stop left of a first batch: behind any of its files Spark would not begin."""
+        for log in self.folder / "offsets", self.folder / "commits":
+            if not _batches(log):
+                for left in log.names():
+                    (log / left).remove()
+
+    @property
+    def stands_at(self) -> Offsets:
+        """Where the last completed batch began; what came later is read again or for the first time."""
+        return self.starting | _stands_at(self.folder)
+
+    @property
+    def goes_on_from(self) -> Offsets:
+        """The first offsets that are yet to be judged: where the last completed batch ended."""
+        return self.starting | _read_until(self.folder)
+
+
+def _read(file: Place) -> _Entry | None:
+    try:
+        return _Entry.model_validate_json(file.read())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def _read_until(folder: Place) -> Offsets:
+    """Return where the last completed batch ended."""
+    for number in sorted(_batches(folder / "commits"), reverse=True):
+        offsets = _offsets(folder / "offsets" / str(number))
+        if offsets is not None:
+            return offsets
+    return _offsets(folder / FIRST_OFFSETS) or {}
+
+
+def _stands_at(folder: Place) -> Offsets:
+    """Return where the last completed batch began.
+
+    Its beginning, not its end: a stateful query that starts without its state fills it from that batch again.
+    """
+    for number in sorted(_batches(folder / "commits"), reverse=True):
+        if number == 0:
+            break
+        offsets = _offsets(folder / "offsets" / str(number - 1))
+        if offsets is not None:
+            return offsets
+    return _offsets(folder / FIRST_OFFSETS) or {}
+
+
+def _damaged(folder: Place) -> str | None:
+    """Return the first file without which Spark could not go on, as it is called in `folder`; None if all are well."""
+    if not (folder / FIRST_OFFSETS).exists():
+        return None  # Nothing was read yet, so nothing can be lost.
+    last_offsets = max(_batches(folder / "offsets"), default=None)
+    last_commit = max(_batches(folder / "commits"), default=None)
+    if _offsets(folder / FIRST_OFFSETS) is None:
+        return FIRST_OFFSETS
+    if last_offsets is not None and _offsets(folder / "offsets" / str(last_offsets)) is None:
+        return f"offsets/{last_offsets}"
+    if last_commit is not None:
+        if _last_json(folder / "commits" / str(last_commit)) is None:
+            return f"commits/{last_commit}"
+        if last_offsets is None or last_offsets < last_commit:
+            return f"offsets/{last_commit}"
+    return None
+
+
+def _batches(log: Place) -> list[int]:
+    return [int(name) for name in log.names() if name.isdigit()]
+
+
+def _offsets(file: Place) -> Offsets | None:
+    """Return the offsets in one of Spark's log files, None if it has none: their last line is the JSON."""
+    found = _last_json(file)
+    is_whole = isinstance(found, dict) and all(isinstance(partitions, dict) for partitions in found.values())
+    return found if is_whole else None
+
+
+def _last_json(file: Place) -> Any:  # noqa: ANN401 - any JSON
+    try:
+        return json.loads(file.read().decode().splitlines()[-1])
+    except ConnectionError:
+        raise  # that its server is away does not mean that the file is damaged
+    except (OSError, ValueError, IndexError):
+        return None

@@ -1,0 +1,115 @@
+"""The incidents' query: micro-batches beside the real-time queries, and what becomes of a batch's records."""
+
+import time
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+import structlog
+from cachetools import TTLCache
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from spark_monitor.engine.checkpoint_storage import Place
+from spark_monitor.engine.incident_topic import IncidentTopic
+from spark_monitor.engine.supervisor import cause_of
+from spark_monitor.incidents.life_cycle import Record, from_json
+from spark_monitor.incidents.operator import FAILURE
+
+TRIGGER_SECONDS = 2
+"""A batch takes about 0.3 s, whatever little is in it. A silence is found that much later while readings come."""
+
+BATCH_ENDS_SECONDS = 5
+
+RECORDS_AT_ONCE = 10_000
+"""A sender may invent names; what comes of it must not fill the memory."""
+
+TOLD_AGAIN_SECONDS = 60
+TOLD_AT_ONCE = 5
+"""So many entities of a batch are named to the operator; of more there is only the number."""
+
+log = structlog.get_logger()
+
+PassOn = Callable[[list[Record]], list[Record]]
+"""What is to be published of a batch's records."""
+
+
+def session_for(spark: SparkSession) -> SparkSession:
+    """Return a session of the query's own: what holds for Real-time Mode's queries is not for this one."""
+    session = spark.newSession()
+    # One task reads, sorts and judges: more would take the slots that the real-time queries need forever.
+    session.conf.set("spark.sql.shuffle.partitions", "1")
+    # A batch costs as much with nothing in it: without readings the canary's pulses make one, which is often enough.
+    session.conf.set("spark.sql.streaming.noDataMicroBatches.enabled", "false")
+    # Each batch writes what has changed, and only every tenth copies the store: a batch each two seconds is not a
+    # boundary each five minutes.
+    session.conf.set("spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled", "true")
+    session.conf.set("spark.sql.streaming.stateStore.minDeltasForSnapshot", "10")
+    return session
+
+
+def start(records: DataFrame, folder: Place, publish: Callable[[DataFrame, int], None]) -> StreamingQuery:
+    """Start the query on what `incident_records` returns; `folder` has its checkpoint."""
+    query: StreamingQuery = (
+        records.writeStream.queryName("incidents")
+        .foreachBatch(publish)
+        .option("checkpointLocation", str(folder))
+        .outputMode("update")
+        .trigger(processingTime=f"{TRIGGER_SECONDS} seconds")
+        .start()
+    )
+    return query
+
+
+def publisher(topic: IncidentTopic, pass_on: PassOn, tell: Callable[[str], None]) -> Callable[[DataFrame, int], None]:
+    """Return what publishes a batch's records; a batch ends when Kafka has them all.
+
+    `tell` takes a line for the operator, of an entity that can't be worked on.
+    """
+    failures = Failures(tell)
+
+    def publish(batch: DataFrame, _number: int) -> None:
+        try:
+            # Not `batch.toLocalIterator`: its job runs when that query is over, for Spark, which then keeps the job and
+            # its plan forever. With a batch each two seconds the memory would be full in half an hour.
+            rows = batch.rdd.toLocalIterator()
+            while some := [from_json(row.record) for row in islice(rows, RECORDS_AT_ONCE)]:
+                failures.take([each for each in some if each["kind"] == FAILURE])
+                records = [each for each in some if each["kind"] != FAILURE]
+                topic.publish(pass_on(sorted(records, key=lambda record: record["event_time"])))
+        except Exception as error:  # noqa: BLE001 - it is raised again
+            # Without Java's stack in it: Spark searches Python's errors with an expression for which a long text is too
+            # much, so that the query would end without one.
+            raise BatchError(cause_of(error)) from None
+
+    return publish
+
+
+class Failures:
+    """Says which entities can't be worked on: to the log and to the operator, each once a minute at most."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._told: TTLCache[str, bool] = TTLCache(RECORDS_AT_ONCE, TOLD_AGAIN_SECONDS)
+
+    def take(self, rows: Sequence[Record]) -> None:
+        """Say what the rows of kind FAILURE hold."""
+        news = {row["entity_id"]: row for row in rows if row["entity_id"] not in self._told}
+        self._told.update(dict.fromkeys(news, True))
+        for row in list(news.values())[:TOLD_AT_ONCE]:
+            log.error("an entity's incidents can't be worked out", entity_id=row["entity_id"], cause=row["cause"])
+            self._tell(f"[Monitor Rusak] {row['entity_id']}: insiden tidak dapat dihitung ({row['cause']})")
+        if (others := len(news) - TOLD_AT_ONCE) > 0:
+            log.error("more entities' incidents can't be worked out", entities=others)
+            self._tell(f"[Monitor Rusak] {others} lainnya: insiden tidak dapat dihitung")
+
+
+class BatchError(Exception):
+    """A batch failed; the text says why."""
+
+
+def stop_between_batches(query: StreamingQuery) -> None:
+    """Stop a query when no batch runs, or after some seconds all the same: then the batch is repeated at the start."""
+    deadline = time.monotonic() + BATCH_ENDS_SECONDS
+    while query.status["isTriggerActive"] and time.monotonic() < deadline:
+        time.sleep(0.02)  # the pause of a poll that has a deadline
+    query.stop()

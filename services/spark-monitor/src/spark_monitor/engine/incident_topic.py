@@ -1,0 +1,45 @@
+"""Writes the records of incidents to their topic, and returns when Kafka has them."""
+
+from collections.abc import Iterable
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from messages.topics import INCIDENTS
+from sensorkit.kafka_client import CLIENT, KEYED, REQUEST_TIMEOUT_MS
+from spark_monitor.incidents.life_cycle import Record, to_json
+
+DELIVERED_WITHIN_SECONDS = 20
+
+
+class IncidentTopic:
+    """The topic, keyed by entity. A record that was not acknowledged is an error: the batch is repeated then."""
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        # No error_cb: the reporter's client says what is wrong with Kafka.
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap_servers,
+                "client.id": "spark-monitor-incidents",
+                "enable.idempotence": True,
+                "linger.ms": 5,
+                "message.timeout.ms": DELIVERED_WITHIN_SECONDS * 1000,
+                "request.timeout.ms": REQUEST_TIMEOUT_MS,
+                **KEYED,
+                **CLIENT,
+            }
+        )
+
+    def publish(self, records: Iterable[Record]) -> None:
+        """Write records in their order. Raises KafkaException when one was not acknowledged in time."""
+        failures: list[KafkaError] = []
+
+        def delivered(error: KafkaError | None, _message: Message) -> None:
+            if error is not None:
+                failures.append(error)
+
+        for record in records:
+            self._producer.produce(INCIDENTS, to_json(record), str(record["entity_id"]), on_delivery=delivered)
+        # By then each was acknowledged or has timed out.
+        self._producer.flush()
+        if failures:
+            raise KafkaException(failures[0])

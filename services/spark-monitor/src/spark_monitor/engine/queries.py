@@ -1,0 +1,221 @@
+"""The streaming queries: Kafka in, pure functions between, Kafka out. Two in Real-time Mode, one in micro-batches."""
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, Literal
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.streaming.query import StreamingQuery
+
+from messages.topics import ALERTS, CANARY, HEARTBEATS, INCIDENTS, REFUSED, STATUSES
+from sensorkit.kafka_client import REQUEST_TIMEOUT_MS
+from spark_monitor.detection.alerts import alert_messages
+from spark_monitor.detection.decode import accepted, decode
+from spark_monitor.detection.refusals import refusal_message
+from spark_monitor.detection.status import (
+    NEAR_SECONDS,
+    READINGS_A_SLOT,
+    SLOT_SECONDS,
+    SLOTS,
+    status_messages,
+    with_contemporaries,
+    with_newest,
+)
+from spark_monitor.engine.checkpoint_storage import HadoopPlace, LocalPlace, Place
+from spark_monitor.engine.checkpoints import Checkpoint, Extent, Offsets
+from spark_monitor.engine.incident_query import PassOn, publisher, session_for, stop_between_batches
+from spark_monitor.engine.incident_query import start as start_incidents
+from spark_monitor.engine.incident_topic import IncidentTopic
+from spark_monitor.engine.session import java
+from spark_monitor.engine.topics import Topics
+from spark_monitor.incidents.operator import STATE_FORMAT, incident_records
+from spark_monitor.rules import canary
+from spark_monitor.rules.model import Rules
+from spark_monitor.settings import MonitorSettings
+
+ALERTS_QUERY = "alerts"
+STATUS_QUERY = "status"
+INCIDENTS_QUERY = "incidents"
+WRITTEN_BY = {
+    ALERTS_QUERY: (ALERTS, REFUSED, HEARTBEATS),
+    STATUS_QUERY: (STATUSES,),
+    INCIDENTS_QUERY: (INCIDENTS,),
+}
+STOPPED_BY = {INCIDENTS_QUERY: stop_between_batches}
+"""What stops a query, where that is not simply done at once."""
+
+EARLIEST = -2
+"""Instead of an offset, in Spark's Kafka source."""
+
+OFFSETS_RETRIES = 18
+"""With a Kafka that is wholly gone the query waits for three minutes, as by default, before it dies."""
+
+
+def alerts_and_refusals(messages: DataFrame, rules: Rules) -> DataFrame:
+    """Kafka rows in, rows of `topic, key, value, headers` out: the alerts, and the messages that can't be used."""
+    outgoing = F.array(refusal_message(), *alert_messages(rules))
+    sent = F.explode(F.filter(outgoing, lambda message: message.isNotNull()))
+    return decode(messages, rules).select(sent.alias("message")).select("message.*")
+
+
+def statuses(messages: DataFrame, rules: Rules) -> DataFrame:
+    """Kafka rows in, rows of `topic, key, value, headers` out: the combined statuses."""
+    readings = accepted(decode(messages, rules))
+    return status_messages(with_contemporaries(with_newest(readings, rules), rules), rules)
+
+
+def starters(
+    spark: SparkSession,
+    config: MonitorSettings,
+    rules: Rules,
+    checkpoints: Mapping[str, Checkpoint],
+    topics: Topics,
+    *,
+    ends: Offsets,
+    pass_on: PassOn,
+    tell: Callable[[str], None],
+    stop: threading.Event,
+) -> dict[str, Callable[[], StreamingQuery]]:
+    """Return, for each query by name, what starts it.
+
+    `ends`: where the topics ended when the monitor started; `pass_on` says what is published of the incidents' records;
+    `tell` takes lines for the operator.
+    """
+    # The incidents know nothing of the canary: their records name the version of the file.
+    all_rules = canary.with_canary(rules)
+    transforms = {ALERTS_QUERY: alerts_and_refusals, STATUS_QUERY: statuses}
+    in_batches = session_for(spark)
+    incident_topic = IncidentTopic(config.kafka_bootstrap_servers)
+
+    def messages(session: SparkSession, name: str) -> DataFrame:
+        checkpoints[name].tidy()
+        read = read_by(all_rules)[name]
+        starting = starting_offsets(checkpoints[name].starting, read, ends, config.starting_offsets)
+        return _read(session, config, read, json.dumps(starting))
+
+    def start_in_real_time(name: str) -> StreamingQuery:
+        return _start(name, transforms[name](messages(spark, name), all_rules), checkpoints[name].folder, config)
+
+    def start_in_batches(name: str) -> StreamingQuery:
+        # Without Kafka a batch fails after a while; five such deaths in a row must not end the monitor.
+        topics.wait_until_back(stop)
+        records = incident_records(messages(in_batches, name), rules, config.zone.key)
+        return start_incidents(records, checkpoints[name].folder, publisher(incident_topic, pass_on, tell))
+
+    return {
+        name: partial(start_in_batches if name == INCIDENTS_QUERY else start_in_real_time, name)
+        for name in read_by(all_rules)
+    }
+
+
+def read_by(rules: Rules) -> dict[str, tuple[str, ...]]:
+    """Return the topics that each query reads, by its name: those without whose streams it would be another."""
+    read = {
+        ALERTS_QUERY: rules.topics,
+        STATUS_QUERY: rules.combined_topics,
+        # The canary, too, so that there is a batch now and then while the sensors are silent.
+        INCIDENTS_QUERY: (*rules.watched_topics, CANARY) if rules.watched_topics else (),
+    }
+    return {name: topics for name, topics in read.items() if topics}
+
+
+def running_tasks(spark: SparkSession, run_ids: Iterable[str]) -> int:
+    """Return how many tasks of some queries run now: all that were asked for when each reads, passes on and writes.
+
+    `run_ids` are those of the queries, which Spark makes the groups of their jobs.
+    """
+    tracker = spark.sparkContext.statusTracker()
+    active = set(tracker.getActiveJobsIds())
+    groups = (tracker.getJobIdsForGroup(run_id) for run_id in run_ids)
+    jobs = [tracker.getJobInfo(job) for group in groups for job in active.intersection(group)]
+    stages = [tracker.getStageInfo(stage) for job in jobs if job is not None for stage in job.stageIds]
+    return sum(stage.numActiveTasks for stage in stages if stage is not None)
+
+
+def checkpoints_place(config: MonitorSettings, task_slots: int) -> Place:
+    """Return where the checkpoints are. If that is elsewhere, Java starts, which can reach it, for Spark later."""
+    if config.checkpoint_location is None:
+        return LocalPlace(config.checkpoint_dir)
+    return HadoopPlace(java(config, task_slots), config.checkpoint_location.rstrip("/"))
+
+
+def take_checkpoints(config: MonitorSettings, rules: Rules, kafka: Extent, root: Place) -> dict[str, Checkpoint]:
+    """Return each query's checkpoint, and note it in `root`; `kafka`: what the topics have. Raises OSError."""
+    combined = {name: status.streams for name, status in rules.statuses.items()}
+    state = [config.state_partitions, NEAR_SECONDS, SLOT_SECONDS, SLOTS, READINGS_A_SLOT]
+    read = read_by(rules)
+    layouts: dict[str, dict[str, Any]] = {
+        ALERTS_QUERY: {"topics": sorted(rules.topics)},
+        STATUS_QUERY: {
+            "topics": sorted(rules.combined_topics),
+            "statuses": combined,
+            "streams": rules.combined_streams,
+            "state": state,
+        },
+        # In micro-batches the topics may change; an open incident must not end because another sensor is added.
+        INCIDENTS_QUERY: {"state": STATE_FORMAT},
+    }
+    checkpoints: dict[str, Checkpoint] = {}
+    elsewhere: Offsets = {}
+    for name in read:
+        # Through JSON, because it is compared with what is in a file.
+        layout = json.loads(json.dumps(layouts[name]))
+        checkpoints[name] = Checkpoint.take(root, name, layout, elsewhere, kafka)
+        elsewhere |= checkpoints[name].stands_at
+    return checkpoints
+
+
+def starting_offsets(
+    known: Offsets, topics: Iterable[str], ends: Offsets, first_start: Literal["earliest", "latest"]
+) -> Offsets:
+    """Return an offset for each partition of the topics: the known one, or the number by which Spark means the first.
+
+    A topic that was never read begins at `first_start`; a partition that a known topic got since, at its first reading.
+    `ends`: of all partitions, by which the latest is meant. Spark's own word would mean another reading for each query,
+    whatever was last when it came to start.
+    """
+    begin = (ends if first_start == "latest" else {}) | known
+    return {topic: {number: begin.get(topic, {}).get(number, EARLIEST) for number in ends[topic]} for topic in topics}
+
+
+def _security(config: MonitorSettings) -> dict[str, str]:
+    """Return how Spark speaks to Kafka. Read at each start of a query: a changed password needs no other Spark."""
+    return {f"kafka.{name}": value for name, value in config.kafka_security.for_java().items()}
+
+
+def _read(spark: SparkSession, config: MonitorSettings, topics: Iterable[str], starting: str) -> DataFrame:
+    return (
+        spark.readStream.format("kafka")
+        .option("kafka.bootstrap.servers", config.kafka_bootstrap_servers)
+        .options(**_security(config))
+        .option("kafka.request.timeout.ms", str(REQUEST_TIMEOUT_MS))
+        # Where a partition ends is asked of the broker that had it. With that one gone, Kafka's client asks in vain for
+        # this long before Spark looks again who has it now; by default a minute, in which no alert would come.
+        .option("kafka.default.api.timeout.ms", str(REQUEST_TIMEOUT_MS))
+        .option("fetchOffset.numRetries", str(OFFSETS_RETRIES))
+        .option("subscribe", ",".join(topics))
+        .option("startingOffsets", starting)
+        # Readings that outlived their retention while the monitor was away are gone; watching on matters more.
+        .option("failOnDataLoss", "false")
+        .load()
+    )
+
+
+def _start(name: str, outgoing: DataFrame, folder: Place, config: MonitorSettings) -> StreamingQuery:
+    query: StreamingQuery = (
+        outgoing.writeStream.queryName(name)
+        .format("kafka")
+        .option("kafka.bootstrap.servers", config.kafka_bootstrap_servers)
+        .options(**_security(config))
+        .option("kafka.request.timeout.ms", str(REQUEST_TIMEOUT_MS))
+        # A refused message goes on whole, with headers: a little larger than the largest that came in.
+        .option("kafka.max.request.size", str(2 * 1024 * 1024))
+        .option("checkpointLocation", str(folder))
+        .outputMode("update")
+        .trigger(realTime=f"{config.checkpoint_minutes} minutes")  # type: ignore[call-overload]  # not in its types yet
+        .start()
+    )
+    return query

@@ -1,0 +1,26 @@
+"""How many task slots Spark needs: in Real-time Mode all tasks of all queries run at once and forever.
+
+With one slot too few a query could not start, so the number is computed from the topics before Spark starts.
+"""
+
+STATEFUL_STEPS = 2
+"""The steps of detection/status.py."""
+
+SLOTS_FOR_BATCHES = 1
+"""For the incidents' query, whose batches are one task each, now and then."""
+
+
+def needed(alert_partitions: int, status_partitions: int, state_partitions: int) -> int:
+    """Return the slots for both real-time queries, which read so many partitions.
+
+    The status has its steps as well, with so many partitions of state each.
+    """
+    status = status_partitions + STATEFUL_STEPS * state_partitions if status_partitions else 0
+    return alert_partitions + status
+
+
+def shortage(needed: int, found: int) -> str | None:
+    """Return what a cluster with `found` slots is short of, as a sentence; None where it has enough."""
+    if found >= needed:
+        return None
+    return f"{needed} task slots are needed, the workers offer {found}: {needed - found} are missing"

@@ -1,0 +1,1 @@
+"""Whether all works: the alert chain, the watchdog, throughput and alarm quality."""

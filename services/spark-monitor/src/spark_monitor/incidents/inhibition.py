@@ -1,0 +1,203 @@
+"""Why sensors are silent: one cause said once, instead of a line for each of them. No I/O.
+
+A silence stands back while it may be only a part of a larger one: of its whole topic, or of Kafka. Times are epoch
+seconds; the topics' are Kafka's, whose clock also stamped the readings.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from messages import schemas
+from spark_monitor.incidents.life_cycle import FIELDS, SILENCE, Record
+from spark_monitor.incidents.wording import Words, duration
+from spark_monitor.rules.model import Rules
+
+SOURCE = "sumber"
+BROKER = "kafka"
+"""The rules in the causes' own records."""
+
+BROKER_SILENT_SECONDS = 5
+SETTLE_SECONDS = 3
+"""After a cause is gone its sensors have their `silent_after` and these to be heard again."""
+
+
+@dataclass
+class _Topic:
+    """What is known of a topic; seconds and times. `silent_since` is its newest message, while it is silent."""
+
+    silent_after: float
+    forget_after: float
+    newest: float | None = None
+    asked_at: float = 0
+    silent_since: float | None = None
+    back_at: float = float("-inf")
+
+    @property
+    def quiet_seconds(self) -> float:
+        """For how long nothing had come when it was asked for; 0 when nothing ever came."""
+        return 0 if self.newest is None else self.asked_at - self.newest
+
+
+class Causes:
+    """Knows which topics are silent and whether Kafka answers, and what is to be said of it. Thread-safe."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._lock = threading.Lock()
+        self._version = rules.version
+        self._streams = {name: stream for name, stream in rules.streams.items() if stream.silence is not None}
+        self._silence = {name: stream.silence for name, stream in rules.streams.items() if stream.silence is not None}
+        self._topics: dict[str, _Topic] = {}
+        for name, stream in self._streams.items():
+            known = self._topics.setdefault(stream.topic, _Topic(0, 0))
+            # Silent is a topic only when the slowest of its sensors should have spoken.
+            known.silent_after = max(known.silent_after, self._silence[name].silent_after)
+            known.forget_after = max(known.forget_after, self._silence[name].forget_after)
+        self._answered_at: float | None = None
+        self._asked_first_at: float | None = None
+        self._answers = False
+        self._broker_silent_since: float | None = None
+        self._broker_back_at = float("-inf")
+        self._own: list[Record] = []
+        self._held_back: dict[str, Record] = {}
+        self._said: set[str] = set()
+
+    @property
+    def topics(self) -> Sequence[str]:
+        """The topics whose newest times are to be told."""
+        return tuple(self._topics)
+
+    def topics_are(self, newest: Mapping[str, float | None], now: float) -> None:
+        """Take the time of each topic's newest message, None of a topic that has none."""
+        with self._lock:
+            for name, topic in self._topics.items():
+                topic.newest, topic.asked_at = newest.get(name), now
+                if topic.newest is None:
+                    continue
+                if topic.silent_since is None:
+                    has_settled = now >= self._broker_back_at + topic.silent_after + SETTLE_SECONDS
+                    if has_settled and topic.silent_after <= topic.quiet_seconds < topic.forget_after:
+                        topic.silent_since = topic.newest
+                        self._say(SOURCE, name, topic.newest, now)
+                elif topic.newest > topic.silent_since:
+                    self._say(SOURCE, name, topic.silent_since, now, closed_at=topic.newest)
+                    topic.silent_since, topic.back_at = None, now
+                elif topic.quiet_seconds >= topic.forget_after:
+                    self._say(SOURCE, name, topic.silent_since, now, closed_at=now, is_forgotten=True)
+                    topic.silent_since = None
+
+    def broker_answers(self, is_there: bool, now: float) -> str | None:  # noqa: FBT001 - it is all that is said
+        """Take whether Kafka answered; return what the operator must be told at once, as no record can go out yet."""
+        with self._lock:
+            self._answers = is_there
+            if self._asked_first_at is None:
+                # At the start, too, the sensors may come later than the broker.
+                self._asked_first_at = self._broker_back_at = now
+            since = self._asked_first_at if self._answered_at is None else self._answered_at
+            if is_there:
+                self._answered_at = now
+                if self._broker_silent_since is not None:
+                    since, self._broker_silent_since, self._broker_back_at = self._broker_silent_since, None, now
+                    return self._say(BROKER, BROKER, since, now, closed_at=now)
+            elif self._broker_silent_since is None and now - since >= BROKER_SILENT_SECONDS:
+                self._broker_silent_since = since
+                return self._say(BROKER, BROKER, since, now)
+            return None
+
+    def pass_on(self, records: Sequence[Record], now: float) -> list[Record]:
+        """Return what is to be published now: causes, records that have none, and silences that outlasted theirs."""
+        with self._lock:
+            passed = [record for record in records if record["kind"] != "silence" or self._take(record, now)]
+            for name, record in list(self._held_back.items()):
+                if self._has_no_other_cause(record, now):
+                    del self._held_back[name]
+                    self._said.add(name)
+                    passed.append(self._as_of_now(record, now))
+            own, self._own = self._own, []
+            return own + passed
+
+    def _take(self, record: Record, now: float) -> bool:
+        """Say whether a silence's record is to go out as it is; note it if it is to wait."""
+        name = record["incident_id"]
+        if record["state"] != "closed":
+            if name in self._said:
+                return True
+            first = self._held_back.setdefault(name, record)
+            self._held_back[name] = record | {"state": first["state"]}
+            return False
+        if self._held_back.pop(name, None) is not None:
+            return False
+        was_said = name in self._said
+        self._said.discard(name)
+        # Of one from before a restart it is not known whether it was said.
+        return was_said or self._has_no_other_cause(record, now)
+
+    def _has_no_other_cause(self, record: Record, now: float) -> bool:
+        """Say whether a sensor is silent, or was, all by itself."""
+        silence, topic = self._silence.get(record["stream"]), self._topics.get(record["topic"])
+        if silence is None or topic is None:
+            return True  # from other rules, before a restart
+        settle = silence.silent_after + SETTLE_SECONDS
+        if not self._answers or now < max(self._broker_back_at, topic.back_at) + settle:
+            return False
+        if topic.newest is None or topic.quiet_seconds >= topic.silent_after:
+            return False
+        # When all stop at once, the last of them spoke an interval later at most: then the topic is still waited for.
+        others_went_on = topic.newest - record["opened_at"] > silence.silent_after / 2
+        return others_went_on or topic.quiet_seconds >= silence.silent_after
+
+    def _as_of_now(self, record: Record, now: float) -> Record:
+        """Return a record that had to wait with the words of now."""
+        words = Words(self._streams[record["stream"]], ZoneInfo("UTC"))  # no time of day is in them
+        seconds = now - record["opened_at"]
+        return record | {
+            "message": words.silent(record["entity_id"], record["sensor_id"], seconds),
+            "duration_seconds": seconds,
+            "emitted_at": now,
+        }
+
+    def _say(
+        self, rule: str, entity: str, since: float, now: float, *, closed_at: float | None = None,
+        is_forgotten: bool = False,
+    ) -> str:  # fmt: skip
+        """Put a cause's record to what goes out next; return its line."""
+        seconds = (now if closed_at is None else closed_at) - since
+        message = _line(rule, entity, seconds, is_over=closed_at is not None, is_forgotten=is_forgotten)
+        own = {
+            "incident_id": f"{SILENCE}-{rule}-{entity}-{round(since * 1000)}",
+            "kind": "silence",
+            "state": "opened" if closed_at is None else "closed",
+            "entity_id": entity,
+            "rule": rule,
+            "severity": "critical",
+            "opened_at": since,
+            "closed_at": closed_at,
+            "duration_seconds": seconds,
+            "rules_version": self._version,
+            "message": message,
+            "topic": entity if rule == SOURCE else None,
+            "event_time": now,
+            "emitted_at": now,
+            "schema_version": schemas.VERSION,
+        }
+        self._own.append(dict.fromkeys(FIELDS) | own)
+        return message
+
+
+def _line(rule: str, entity: str, seconds: float, *, is_over: bool, is_forgotten: bool) -> str:
+    """Return the operator's line about a cause."""
+    lasted = duration(seconds)
+    if rule == BROKER:
+        return (
+            f"[Kafka Kembali] Kafka menjawab lagi setelah {lasted}"
+            if is_over
+            else f"[Kafka Diam] Kafka tidak menjawab sejak {lasted}"
+        )
+    if is_forgotten:
+        return f"[Sumber Dilupakan] {entity}: tidak ditunggu lagi setelah {lasted}"
+    return (
+        f"[Sumber Kembali] {entity}: ada data lagi setelah {lasted}"
+        if is_over
+        else f"[Sumber Diam] {entity}: tidak ada data sejak {lasted}"
+    )

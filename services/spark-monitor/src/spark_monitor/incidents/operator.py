@@ -1,0 +1,165 @@
+"""Readings -> records of incidents, through Spark's own stateful operator with its timers, in micro-batches.
+
+Real-time Mode does not know this operator; it need not, as an incident takes half a minute to begin. Spark keeps the
+state of each entity (see `incidents`) and calls when it is due, in the next batch.
+"""
+
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+from pyspark.sql.streaming.stateful_processor import (
+    ExpiredTimerInfo,
+    StatefulProcessor,
+    StatefulProcessorHandle,
+    TimerValues,
+    ValueState,
+)
+
+from spark_monitor.detection.decode import accepted, decode
+from spark_monitor.incidents.life_cycle import LifeCycle, Reading, StateError, Step, to_json
+from spark_monitor.rules.model import Rules
+
+STATE_FORMAT = 1
+"""Of the text that `incidents` keeps. Another number, and the query starts over, without what was open."""
+
+FAILURE = "failure"
+"""The `kind` of a row that is no record, but says that an entity can't be worked on."""
+
+RETRY_SECONDS = 60
+"""When an entity whose timer failed is looked at again."""
+
+LAST_TIMER_SECONDS = 253_402_300_799
+"""The end of the year 9999: what is due later is due never."""
+
+
+def incident_records(messages: DataFrame, rules: Rules, time_zone: str) -> DataFrame:
+    """Kafka rows in, rows of `record` (JSON) out; `time_zone` is that of the times in the lines."""
+    watched = accepted(decode(messages, rules)).where(F.col("stream").isin(*rules.watched_streams))
+    # In one task, hence without a shuffle.
+    readings = watched.select(
+        "entity_id", "stream", "sensor_id", F.col("amount").alias("value"), "event_time", "received"
+    ).coalesce(1)
+    return readings.groupBy("entity_id").transformWithState(
+        Incidents(LifeCycle(rules, time_zone)), "record string", "Update", "ProcessingTime"
+    )
+
+
+class Incidents(StatefulProcessor):
+    """Keeps an entity's state and its one timer: when it is next due. The names of methods and arguments are Spark's.
+
+    A timer that fires too early costs less than one that is moved with each reading: it is only ever moved forward.
+
+    What one entity raises ends nothing: its state stays as it was, and a row of the kind FAILURE says so. A state that
+    can't be read is dropped. What Spark raises ends the batch, which is then repeated.
+    """
+
+    def __init__(self, life: LifeCycle) -> None:
+        self._life = life
+        self._handle: StatefulProcessorHandle
+        self._kept: ValueState
+
+    def init(self, handle: StatefulProcessorHandle) -> None:
+        """Declare what is kept."""
+        self._handle = handle
+        self._kept = handle.getValueState("entity", "state string, timer long")
+
+    def handleInputRows(  # type: ignore[override]  # noqa: N802 - of the two forms of rows this one is ours
+        self,
+        key: Any,  # noqa: ANN401
+        rows: Iterator[Row],
+        timerValues: TimerValues,  # noqa: N803
+    ) -> Iterator[Row]:
+        """Take an entity's readings of a batch."""
+        state, timer = self._kept.get() or (None, None)
+        now = _now(timerValues)
+        readings = _readings(rows)
+        step, out = _tried(key[0], state, now, lambda known: self._life.take(key[0], known, readings, now))
+        if step is not None:
+            self._keep(step, timer)
+        return iter(out)
+
+    def handleExpiredTimer(  # noqa: N802
+        self,
+        key: Any,  # noqa: ANN401
+        timerValues: TimerValues,  # noqa: N803
+        expiredTimerInfo: ExpiredTimerInfo,  # noqa: N803
+    ) -> Iterator[Row]:
+        """Look what is due of an entity, after all readings of the batch."""
+        state, timer = self._kept.get() or (None, None)
+        if expiredTimerInfo.getExpiryTimeInMs() == timer:
+            timer = None
+        now = _now(timerValues)
+        step, out = _tried(key[0], state, now, lambda known: self._life.look(key[0], known, now))
+        # Without a timer nobody would look at the entity again.
+        self._keep(Step(state, now + RETRY_SECONDS, []) if step is None else step, timer)
+        return iter(out)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _keep(self, step: Step, timer: int | None) -> None:
+        """Keep the state and the timer; `timer`: the one that is set, in milliseconds."""
+        due = None
+        if step.due is not None and step.due <= LAST_TIMER_SECONDS:
+            # The next whole millisecond, so that what is due is due by then.
+            due = max(0, int(step.due * 1000) + 1)
+        if timer is not None and (due is None or due < timer):
+            self._handle.deleteTimer(timer)
+            timer = None
+        if timer is None and due is not None:
+            self._handle.registerTimer(due)
+            timer = due
+        if step.state is None:
+            self._kept.clear()
+        else:
+            self._kept.update((step.state, timer))
+
+
+class RowsError(Exception):
+    """Spark could not hand over an entity's readings: that is no failure of the entity's."""
+
+
+def _readings(rows: Iterator[Row]) -> Iterator[Reading]:
+    while True:
+        try:
+            row = next(rows, None)
+        except Exception as error:
+            raise RowsError(repr(error)) from error
+        if row is None:
+            return
+        yield Reading(*row[1:])
+
+
+def _tried(
+    entity_id: str, state: str | None, now: float, work: Callable[[str | None], Step]
+) -> tuple[Step | None, list[Row]]:
+    """Return what `work` makes of a state, and the rows that go out: None and a row of the kind FAILURE if it can't."""
+    out: list[Row] = []
+    try:
+        try:
+            step = work(state)
+        except StateError as error:
+            out.append(_failure(entity_id, now, error))
+            step = work(None)
+        out += [Row(record=to_json(record)) for record in step.records]
+    except RowsError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the other entities' incidents must not wait for this one's
+        return None, [_failure(entity_id, now, error)]
+    return step, out
+
+
+def _failure(entity_id: str, now: float, error: Exception) -> Row:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    cause = f"{type(error).__name__}: {error}"[:200] + where
+    return Row(record=to_json({"kind": FAILURE, "entity_id": entity_id, "cause": cause, "event_time": now}))
+
+
+def _now(timer_values: TimerValues) -> float:
+    """Return when the batch began: the same when it is repeated."""
+    return timer_values.getCurrentProcessingTimeInMs() / 1000

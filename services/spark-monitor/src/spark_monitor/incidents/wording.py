@@ -1,0 +1,110 @@
+"""The lines about incidents and silences, as an operator reads them. No I/O."""
+
+import datetime as dt
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from sensorkit.plain import plain
+from spark_monitor.rules.model import Stream
+
+SIGNS = {"above": ">", "at_least": "≥", "below": "<", "at_most": "≤"}
+
+DAY, HOUR, MINUTE = 86_400, 3_600, 60
+
+
+def duration(seconds: float) -> str:
+    """Return a time in whole units, at most two: `43 detik`, `4 menit 12 detik`, `15 menit`, `1 jam 5 menit`."""
+    whole = max(0, int(seconds))
+    units = [
+        (whole // DAY, "hari"), (whole % DAY // HOUR, "jam"),
+        (whole % HOUR // MINUTE, "menit"), (whole % MINUTE, "detik"),
+    ]  # fmt: skip
+    first = next((number for number, (count, _) in enumerate(units) if count), len(units) - 1)
+    said = [f"{count} {unit}" for count, unit in units[first : first + 2] if count]
+    return " ".join(said) or "0 detik"
+
+
+def time_of_day(at: float, zone: ZoneInfo) -> str | None:
+    """Return date and time in a zone, None where no calendar has it: beyond the year 9999, or no number."""
+    try:
+        return dt.datetime.fromtimestamp(int(at), zone).strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words for one stream's incidents; `zone` is that of the times in them. Times are epoch seconds.
+
+    What could not be computed, or what no calendar has, is left out.
+    """
+
+    stream: Stream
+    zone: ZoneInfo
+
+    def opened(self, entity: str, peak: float, comparison: str, threshold: float, at: float) -> str:
+        """Say that a limit was passed, and by how much so far."""
+        value = f"{self.stream.label} {self._value(peak)} {SIGNS[comparison]} {threshold:g}"
+        return f"[Insiden Dibuka] {self._of(entity)}: {value}{self._time(at)}"
+
+    def goes_on(self, entity: str, seconds: float, peak: float, at: float) -> str:
+        """Say that an incident is still open after so many seconds."""
+        lasted = f"{self.stream.label}, {duration(seconds)}, puncak {self._value(peak)}"
+        return f"[Insiden Berlanjut] {self._of(entity)}: {lasted}{self._time(at)}"
+
+    def unknown(self, entity: str, seconds: float, at: float) -> str:
+        """Say that nobody knows how an open incident goes on: no reading for so many seconds."""
+        since = f"{self.stream.label}, data tidak terkirim sejak {duration(seconds)}"
+        return f"[Insiden Tidak Diketahui] {self._of(entity)}: {since}{self._time(at)}"
+
+    def closed(self, entity: str, seconds: float | None, peak: float | None, mkt: float | None, at: float) -> str:
+        """Say that an incident is over; `mkt` in °C where the stream's unit is that."""
+        said = [
+            self.stream.label,
+            None if seconds is None else duration(seconds),
+            None if peak is None else f"puncak {self._value(peak)}",
+            None if mkt is None else f"MKT {mkt:.2f}°C",
+        ]
+        return f"[Insiden Selesai] {self._of(entity)}: {', '.join(filter(None, said))}{self._time(at)}"
+
+    def silent(self, entity: str, sensor: str | None, seconds: float) -> str:
+        """Say that a sensor, or without one the whole stream of an entity, sends nothing for so many seconds."""
+        what = f"{self._what()} tidak terkirim sejak {duration(seconds)}"
+        return f"[Sensor Diam] {self._of(entity)}: {what}{_named(entity, sensor)}"
+
+    def back(self, entity: str, sensor: str | None, seconds: float) -> str:
+        """Say that it sends again after so many seconds."""
+        what = f"{self._what()} terkirim lagi setelah {duration(seconds)}"
+        return f"[Sensor Kembali] {self._of(entity)}: {what}{_named(entity, sensor)}"
+
+    def forgotten(self, entity: str, sensor: str | None, seconds: float) -> str:
+        """Say that nobody waits for it any more."""
+        what = f"{self._what()} tidak ditunggu lagi setelah {duration(seconds)}"
+        return f"[Sensor Dilupakan] {self._of(entity)}: {what}{_named(entity, sensor)}"
+
+    def _of(self, entity: str) -> str:
+        return f"{self.stream.entity_label} {plain(entity)}"
+
+    def _what(self) -> str:
+        return self.stream.label.lower()
+
+    def _value(self, value: float) -> str:
+        return self.stream.value_format % value + self.stream.unit
+
+    def _time(self, at: float) -> str:
+        return _dated(at, self.zone)
+
+
+def without_rule(entity: str, rule: str, at: float, zone: ZoneInfo) -> str:
+    """Say that an incident ends because its rule is gone."""
+    return f"[Insiden Selesai] {plain(entity)}: aturan {rule} tidak ada lagi{_dated(at, zone)}"
+
+
+def _dated(at: float, zone: ZoneInfo) -> str:
+    when = time_of_day(at, zone)
+    return "" if when is None else f" - {when}"
+
+
+def _named(entity: str, sensor: str | None) -> str:
+    """Return the sensor in parentheses; a machine that is its own sensor is named already."""
+    return f" ({plain(sensor)})" if sensor and sensor != entity else ""
