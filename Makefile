@@ -4,7 +4,7 @@ SITE ?= gudang
 VENV := .venv
 BIN := $(VENV)/bin
 AUDIT := $(VENV)-audit
-PACKAGES := libs/messages libs/sensorkit services/producer-suhu services/producer-kelembaban services/producer-mesin services/notifier services/spark-monitor infra/topic-init infra/local
+PACKAGES := libs/messages libs/servicekit libs/simulator services/producer-suhu services/producer-kelembaban services/producer-mesin services/notifier services/spark-monitor infra/topic-init devstack
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -54,7 +54,7 @@ rotate: ## Give the running secure stack new passwords and certificates, a clust
 
 .PHONY: run
 run: $(VENV)/ready ## Start the stack without Docker, as processes; Ctrl-C stops it. SITE=pabrik adds the factory
-	@python -m local_stack --site $(SITE)
+	@python -m devstack --site $(SITE)
 
 .PHONY: check-rules
 check-rules: $(VENV)/ready ## Say every mistake in the rules, or in RULES_FILE=...
@@ -62,7 +62,7 @@ check-rules: $(VENV)/ready ## Say every mistake in the rules, or in RULES_FILE=.
 
 .PHONY: test-rules
 test-rules: $(VENV)/ready ## Run the rules' own tests, or those beside RULES_FILE=...
-	@SPARK_JARS_DIR="$$(python -m local_stack.jars)" && export SPARK_JARS_DIR && python -m spark_monitor test-rules $(RULES_FILE)
+	@SPARK_JARS_DIR="$$(python -m devstack.jars)" && export SPARK_JARS_DIR && python -m spark_monitor test-rules $(RULES_FILE)
 
 .PHONY: test
 test: lint test-unit test-spark test-integration test-stack test-faults ## Tests and checks of every day; sets up what it needs

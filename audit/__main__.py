@@ -18,7 +18,7 @@ from audit.sbom import sbom
 ROOT = Path(__file__).parents[1]
 LICENCES = ROOT / "docs" / "licences.md"
 POM = ROOT / "services" / "spark-monitor" / "pom.xml"
-OUR_LIBRARIES = {"messages", "sensorkit"}
+OUR_LIBRARIES = {"messages", "servicekit", "simulator"}
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from bench.broker import bench_kafka
 from bench.contender import CONTENDERS, Contender
 from bench.measure import NotEqual, Plan, Run, median_of, percentiles, run
 from bench.round_trip import round_trip
-from local_stack.layout import ROOT
+from devstack.layout import ROOT
 
 OUT = ROOT / "bench" / "out"
 PLANS = {

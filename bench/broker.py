@@ -9,10 +9,10 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from bench.readings import TOPICS
-from local_stack import jars
-from local_stack.kafka import local_kafka
-from local_stack.layout import Site
-from local_stack.processes import running
+from devstack import jars
+from devstack.kafka import local_kafka
+from devstack.layout import Site
+from devstack.processes import running
 
 LOG_APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
 INPUTS = dict.fromkeys((*TOPICS.values(), "sensor-suhu"), LOG_APPEND_TIME)

@@ -14,8 +14,8 @@ from typing import Self
 import psutil
 
 from bench import rules
-from local_stack.jars import SPARK_POM
-from local_stack.layout import ROOT
+from devstack.jars import SPARK_POM
+from devstack.layout import ROOT
 
 STOP_SECONDS = 20
 PROGRAMS = ROOT / "bench" / "contenders"

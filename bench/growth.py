@@ -17,7 +17,7 @@ from bench.measure import WARM_UP_RATE, NotEqual, come_to_rest, percentiles, sta
 from bench.readings import Series
 from bench.results import CLIENT, Reader
 from bench.send import sending
-from local_stack.layout import ROOT
+from devstack.layout import ROOT
 
 OUT = ROOT / "bench" / "out"
 WARM_UP_SECONDS = 20

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from local_stack.layout import ROOT
+from devstack.layout import ROOT
 
 SENSOR_INTERVAL = 120
 """Seconds in which each sensor reports, as the rules are told, so that none falls silent before its round is over.

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from confluent_kafka import KafkaError, Message, Producer
 
 from bench.readings import TOPICS, Series
-from local_stack.layout import ROOT
-from sensorkit import settings
+from devstack.layout import ROOT
+from servicekit import settings
 
 
 def sending(

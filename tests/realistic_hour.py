@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from sensorkit.climate import Climate
+from simulator.climate import Climate
 
 START = 1795321758.0
 GAP_SECONDS, INTERVAL_SECONDS = 5.0, 1.0

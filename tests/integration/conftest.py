@@ -7,10 +7,10 @@ import pytest
 from tests.integration.monitor_process import ROOT, Client, create_topics
 from tests.ports import free_ports
 
-from local_stack import jars
-from local_stack.kafka import Kafka, kafka_running, local_kafka
-from local_stack.layout import Site
-from local_stack.processes import running
+from devstack import jars
+from devstack.kafka import Kafka, kafka_running, local_kafka
+from devstack.layout import Site
+from devstack.processes import running
 
 
 def new_site(state: Path) -> Site:

@@ -15,7 +15,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from tests.eventually import eventually
 
-from sensorkit.publisher import NOT_KNOWN
+from servicekit.publisher import NOT_KNOWN
 
 ROOT = Path(__file__).parents[2]
 INCIDENT_TAGS = ("[Insiden", "[Sensor ")

@@ -20,7 +20,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from tests.eventually import eventually
 from tests.integration.monitor_process import ROOT, Client, MonitorProcess, records
 
-from local_stack.kafka import Kafka
+from devstack.kafka import Kafka
 
 BREAK_SECONDS = 45
 """15 s until a pulse is overdue, and what a loaded machine needs."""

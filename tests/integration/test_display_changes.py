@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.integration.monitor_process import Client, MonitorProcess, records
 
-from local_stack.kafka import Kafka
+from devstack.kafka import Kafka
 
 
 @pytest.mark.long

@@ -15,7 +15,7 @@ MONITOR = """
 import datetime, os, pathlib, subprocess, sys, threading, time
 from types import SimpleNamespace
 from pyspark import SparkContext
-from sensorkit import log
+from servicekit import log
 from spark_monitor.health import breakdown
 from spark_monitor.health import guard
 from spark_monitor.health.alert_chain import AlertChain

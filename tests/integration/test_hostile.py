@@ -15,7 +15,7 @@ from tests.eventually import eventually
 from tests.integration.monitor_process import Client, MonitorProcess
 from tests.nasty import BOMB_MEGABYTES, MEGABYTE, Nasty, Sender, bomb, judged
 
-from local_stack.kafka import Kafka
+from devstack.kafka import Kafka
 
 MOST_RESIDENT_MIB = 1024
 """Of Java, which has 512 MB of heap, 256 MB of buffers and its own code."""

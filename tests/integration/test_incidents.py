@@ -15,8 +15,8 @@ import pytest
 from tests.eventually import eventually
 from tests.integration.monitor_process import Client, MonitorProcess, records
 
-from local_stack.kafka import Kafka
-from local_stack.layout import ROOT
+from devstack.kafka import Kafka
+from devstack.layout import ROOT
 from messages.topics import CANARY
 from spark_monitor.rules import file as rules_file
 

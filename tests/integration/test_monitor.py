@@ -22,7 +22,7 @@ from tests.integration.monitor_process import (
     records,
 )
 
-from local_stack.kafka import Kafka
+from devstack.kafka import Kafka
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from tests.eventually import eventually
 from tests.integration.conftest import new_site
 from tests.integration.webhook_receiver import Receiver, closes, receiver_running, says, takes, waits
 
-from local_stack.kafka import Kafka, local_kafka
+from devstack.kafka import Kafka, local_kafka
 
 TOPIC = "monitor-insiden"
 GROUP = "notifier"

@@ -18,10 +18,10 @@ from tests.eventually import eventually
 from tests.integration.monitor_process import ROOT, Client, MonitorProcess
 from tests.ports import free_ports
 
-from local_stack import jars
-from local_stack.kafka import Kafka
-from local_stack.layout import Site
-from local_stack.processes import running
+from devstack import jars
+from devstack.kafka import Kafka
+from devstack.layout import Site
+from devstack.processes import running
 
 pytestmark = pytest.mark.long
 

@@ -22,7 +22,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from tests.eventually import eventually
 from tests.integration.conftest import new_site
 
-from local_stack.kafka import Kafka, local_kafka
+from devstack.kafka import Kafka, local_kafka
 
 DEADLINE = 30
 STOP_SECONDS = 10

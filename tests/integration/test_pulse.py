@@ -6,7 +6,7 @@ import pytest
 from tests.eventually import eventually
 from tests.integration.monitor_process import ROOT, create_topics
 
-from local_stack.kafka import Kafka
+from devstack.kafka import Kafka
 from messages.topics import CANARY, HEARTBEATS
 from spark_monitor.health.alert_chain import AlertChain
 from spark_monitor.health.pulse import ASK_SECONDS, Pulse

@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from tests.eventually import eventually
 from tests.integration.monitor_process import ROOT, Client, create_topics
 
-from local_stack.kafka import Kafka
+from devstack.kafka import Kafka
 from messages.topics import ALERTS, HEARTBEATS, INCIDENTS, REFUSED, RESULTS, STATUSES
 from spark_monitor.console.console import Console
 from spark_monitor.console.display import Display

@@ -13,7 +13,7 @@ import yaml
 from confluent_kafka import Producer
 from tests.integration.monitor_process import ROOT, TOPICS, Client, MonitorProcess, create_topics
 
-from local_stack.kafka import Kafka
+from devstack.kafka import Kafka
 
 SHIPPED = ROOT / "services/spark-monitor/rules.yaml"
 TOPICS_FILE = ROOT / "infra/topic-init/topics.yaml"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from local_stack import jars
-from local_stack.layout import Site
-from local_stack.processes import running
+from devstack import jars
+from devstack.layout import Site
+from devstack.processes import running
 from spark_monitor.engine.java_options import MEMORY_AND_COMPILER, class_path
 from spark_monitor.rules import file as rules_file
 from spark_monitor.rules.model import Rules

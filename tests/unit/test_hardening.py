@@ -21,7 +21,7 @@ GOOD: dict[str, Any] = {
         "Cmd": None,
         "Entrypoint": ["python", "-m", "producer_suhu"],
         "Env": ["PATH=/venv/bin:/bin", "KAFKA_BOOTSTRAP_SERVERS=kafka:9092", "KAFKA_PASSWORD_FILE=/run/secrets/suhu"],
-        "Healthcheck": {"Test": ["CMD", "python", "-m", "sensorkit.heartbeat"]},
+        "Healthcheck": {"Test": ["CMD", "python", "-m", "servicekit.heartbeat"]},
         "Labels": {"com.docker.compose.service": "producer-suhu"},
         "User": "10001:10001",
     },

@@ -8,8 +8,8 @@ from typing import Any
 import confluent_kafka
 import pytest
 
-from sensorkit import publisher
-from sensorkit.publisher import Publisher
+from servicekit import publisher
+from servicekit.publisher import Publisher
 from spark_monitor.engine import incident_topic
 from spark_monitor.engine.incident_topic import IncidentTopic
 from spark_monitor.health import pulse

@@ -14,7 +14,7 @@ from notifier.settings import NotifierSettings
 from producer_kelembaban.__main__ import KELEMBABAN
 from producer_mesin.__main__ import MESIN
 from producer_suhu.__main__ import SUHU
-from sensorkit.simulation import load_settings
+from simulator.simulation import load_settings
 from spark_monitor.settings import MonitorSettings
 from topic_init.settings import Settings as TopicSettings
 

@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from tests.eventually import comes_true
 from tests.stack.project import Stack, eventually
 
-from sensorkit.publisher import NOT_KNOWN
+from servicekit.publisher import NOT_KNOWN
 
 TOPIC = "sensor-suhu-gudang"
 LIMIT, STEP, STEPS = 80, 0.01, 10_000

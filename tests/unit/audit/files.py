@@ -57,7 +57,7 @@ FILES: dict[str, str | bytes] = {
         "Name: typing_extensions\nVersion: 4.16.0\nLicense-Expression: PSF-2.0\n"
         "Classifier: License :: OSI Approved :: MIT License\n"
     ),
-    f"{SITE}/sensorkit-1.dist-info/METADATA": "Name: sensorkit\nVersion: 1\n",
+    f"{SITE}/servicekit-1.dist-info/METADATA": "Name: servicekit\nVersion: 1\n",
     "usr/lib/python3/dist-packages/pip-25.dist-info/METADATA": (
         "Name: pip\nVersion: 25\nClassifier: License :: OSI Approved :: MIT License\n"
     ),

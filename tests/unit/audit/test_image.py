@@ -21,7 +21,7 @@ def test_every_kind_of_package_is_found_with_its_licence() -> None:
         ("java archive", "jline", "jline", "2.14.6", "BSD-2-Clause"),
         ("python", "", "pip", "25", "MIT License"),
         ("python", "", "pyspark", "4.3.0", "Apache-2.0"),
-        ("python", "", "sensorkit", "1", ""),
+        ("python", "", "servicekit", "1", ""),
         ("python", "", "typing-extensions", "4.16.0", "PSF-2.0"),
     ]
 

@@ -36,7 +36,7 @@ def jar_rows() -> dict[str, str]:
 def test_a_row_says_in_which_images_a_package_is() -> None:
     one = packages(export(FILES))
     other = [each for each in one if each.name == "typing-extensions"]
-    text = licences.text({"a": one, "b": other}, frozenset({"sensorkit"}))
+    text = licences.text({"a": one, "b": other}, frozenset({"servicekit"}))
     assert text.endswith("""
 ## Python
 

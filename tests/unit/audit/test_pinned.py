@@ -27,12 +27,12 @@ def test_the_pins_are_those_of_the_image_s_python_on_linux() -> None:
 
 
 def test_an_image_with_what_is_pinned_is_right_whatever_its_base_has() -> None:
-    assert differences(PACKAGES, PINS, {"sensorkit"}) == []
+    assert differences(PACKAGES, PINS, {"servicekit"}) == []
 
 
 def test_an_image_that_differs_is_told() -> None:
     pinned = {"pyspark": Pin("4.3.1", ()), "py4j": Pin("0.10", ())}
-    assert differences(PACKAGES, pinned, {"sensorkit", "spark-monitor"}) == [
+    assert differences(PACKAGES, pinned, {"servicekit", "spark-monitor"}) == [
         "py4j is missing: 0.10 is pinned",
         "pyspark 4.3.0: 4.3.1 is pinned",
         "spark-monitor is missing",

@@ -31,7 +31,7 @@ def test_an_exported_image_becomes_valid_cyclonedx(tmp_path: Path) -> None:
         "pkg:maven/jline/jline@2.14.6",
         "pkg:pypi/pip@25",
         "pkg:pypi/pyspark@4.3.0",
-        "pkg:pypi/sensorkit@1",
+        "pkg:pypi/servicekit@1",
         "pkg:pypi/typing-extensions@4.16.0",
     ]
     (spark,) = [component for component in document["components"] if component["name"] == "pyspark"]

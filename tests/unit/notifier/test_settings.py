@@ -10,7 +10,7 @@ import trustme
 from tests.unreadable import unreadable
 
 from notifier.settings import NotifierSettings, token_in, trust
-from sensorkit.settings import load
+from servicekit.settings import load
 
 ROOT = Path(__file__).parents[3]
 VARIABLE = "WEBHOOK_TOKEN_FILE"

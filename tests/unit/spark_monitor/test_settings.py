@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.unreadable import unreadable
 
-from sensorkit.settings import load
+from servicekit.settings import load
 from spark_monitor.settings import MonitorSettings
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sensorkit.settings import load
+from servicekit.settings import load
 from topic_init.settings import Settings
 
 

@@ -5,8 +5,8 @@ import sys
 
 import structlog
 
-from sensorkit.log import configure
-from sensorkit.settings import load
+from servicekit.log import configure
+from servicekit.settings import load
 from topic_init import access, declared
 from topic_init.errors import FinalError
 from topic_init.kafka_admin import Cluster

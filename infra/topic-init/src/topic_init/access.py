@@ -6,7 +6,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from sensorkit.unreadable import why_unreadable
+from servicekit.unreadable import why_unreadable
 from topic_init.errors import FinalError
 from topic_init.yaml_file import Name, names_once, read_yaml
 

@@ -25,7 +25,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from sensorkit.kafka_client import CLIENT
+from servicekit.kafka_client import CLIENT
 from topic_init.access import Right
 from topic_init.errors import FinalError, NotYetError
 from topic_init.plan import Action, Found

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sensorkit.settings import ServiceSettings
+from servicekit.settings import ServiceSettings
 
 Count = Annotated[int, Field(ge=1, le=32767, description="a whole number of at least 1")]
 

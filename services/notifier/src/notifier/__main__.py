@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException
 from notifier.delivery import Webhook
 from notifier.notify import Notifier
 from notifier.settings import NotifierSettings, token_in
-from sensorkit import log, settings, shutdown
+from servicekit import log, settings, shutdown
 
 events = structlog.get_logger()
 

@@ -9,7 +9,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from messages.topics import INCIDENTS
-from sensorkit.kafka_client import BOUNDED, CLIENT, ErrorLog, StepOver, wait_for_kafka
+from servicekit.kafka_client import BOUNDED, CLIENT, ErrorLog, StepOver, wait_for_kafka
 
 log = structlog.get_logger()
 

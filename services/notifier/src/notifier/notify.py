@@ -16,7 +16,7 @@ from notifier.delivery import Webhook
 from notifier.grouping import Group, Groups, Place
 from notifier.inbox import Inbox
 from notifier.positions import Positions
-from sensorkit import heartbeat
+from servicekit import heartbeat
 
 log = structlog.get_logger()
 

@@ -9,8 +9,8 @@ import httpx
 from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
 
-from sensorkit.settings import ServiceSettings
-from sensorkit.unreadable import why_unreadable
+from servicekit.settings import ServiceSettings
+from servicekit.unreadable import why_unreadable
 
 
 def token_in(file: Path | None) -> str | None:

@@ -1,7 +1,7 @@
 """Publishes simulated warehouse relative humidities (`kelembaban`, %) to Kafka."""
 
 from messages import topics
-from sensorkit.simulation import Sensor, run
+from simulator.simulation import Sensor, run
 
 KELEMBABAN = Sensor(quantity="kelembaban", topic=topics.KELEMBABAN, low=60.0, high=80.0)
 

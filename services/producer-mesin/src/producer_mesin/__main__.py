@@ -1,8 +1,8 @@
 """Publishes simulated machine temperatures of a factory (`pabrik`, °C) to Kafka."""
 
 from messages import topics
-from sensorkit.reading import Reading
-from sensorkit.simulation import Sensor, run
+from simulator.reading import Reading
+from simulator.simulation import Sensor, run
 
 
 def message(reading: Reading) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Publishes simulated warehouse temperatures (`suhu`, °C) to Kafka."""
 
 from messages import topics
-from sensorkit.simulation import Sensor, run
+from simulator.simulation import Sensor, run
 
 SUHU = Sensor(quantity="suhu", topic=topics.SUHU, low=70.0, high=90.0)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 
-from sensorkit import log, settings, shutdown
-from sensorkit.plain import plain
+from servicekit import log, settings, shutdown
+from servicekit.plain import plain
 from spark_monitor.app import monitor
 from spark_monitor.rules import file as rules_file
 from spark_monitor.rules.file import RulesError

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
-from sensorkit.old_name import old_display
-from sensorkit.settings import ReadableFile, ServiceSettings
-from sensorkit.unreadable import why_unreadable
+from servicekit.old_name import old_display
+from servicekit.settings import ReadableFile, ServiceSettings
+from servicekit.unreadable import why_unreadable
 from spark_monitor import time_zones
 
 

@@ -7,7 +7,7 @@ from typing import TextIO
 import structlog
 
 from messages.records import Alert, Incident, Status
-from sensorkit.plain import plain
+from servicekit.plain import plain
 from spark_monitor.console.bad_records import BadRecords
 from spark_monitor.console.display import Display
 from spark_monitor.incidents.inhibition import BROKER

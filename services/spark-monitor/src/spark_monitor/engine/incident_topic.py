@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from messages.topics import INCIDENTS
-from sensorkit.kafka_client import CLIENT, KEYED, REQUEST_TIMEOUT_MS
+from servicekit.kafka_client import CLIENT, KEYED, REQUEST_TIMEOUT_MS
 from spark_monitor.incidents.life_cycle import Record, to_json
 
 DELIVERED_WITHIN_SECONDS = 20

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from messages.topics import ALERTS, CANARY, HEARTBEATS, INCIDENTS, REFUSED, STATUSES
-from sensorkit.kafka_client import REQUEST_TIMEOUT_MS
+from servicekit.kafka_client import REQUEST_TIMEOUT_MS
 from spark_monitor.detection.alerts import alert_messages
 from spark_monitor.detection.decode import accepted, decode
 from spark_monitor.detection.refusals import refusal_message

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pyspark
 
-from sensorkit.unreadable import why_unreadable
+from servicekit.unreadable import why_unreadable
 from spark_monitor.engine.java_options import LOST_AFTER_SECONDS, log_options, shared_classes
 
 STATE = Path("/var/lib/spark-monitor/master")

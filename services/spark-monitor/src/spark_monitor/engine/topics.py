@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from sensorkit.kafka_client import CLIENT, wait_for_kafka
+from servicekit.kafka_client import CLIENT, wait_for_kafka
 from spark_monitor.engine.checkpoints import Extent, Offsets
 
 KAFKA_SECONDS = 5

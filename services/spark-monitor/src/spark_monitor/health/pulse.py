@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer, Topic
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from messages.topics import CANARY, HEARTBEATS, INCIDENTS
-from sensorkit.kafka_client import CLIENT, KEYED
+from servicekit.kafka_client import CLIENT, KEYED
 from spark_monitor.health.alert_chain import BACK_WITHIN_SECONDS, AlertChain
 from spark_monitor.incidents.inhibition import Causes
 from spark_monitor.incidents.life_cycle import Record

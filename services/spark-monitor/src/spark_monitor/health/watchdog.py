@@ -9,7 +9,7 @@ import structlog
 from confluent_kafka import KafkaException
 from py4j.protocol import Py4JError, Py4JJavaError  # type: ignore[import-untyped]
 
-from sensorkit import heartbeat
+from servicekit import heartbeat
 from spark_monitor.console.display import MAX_ENTITIES, Display
 from spark_monitor.engine.queries import WRITTEN_BY
 from spark_monitor.engine.supervisor import SupervisedQuery, cause_of

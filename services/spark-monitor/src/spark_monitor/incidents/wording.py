@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from sensorkit.plain import plain
+from servicekit.plain import plain
 from spark_monitor.rules.model import Stream
 
 SIGNS = {"above": ">", "at_least": "≥", "below": "<", "at_most": "≤"}

@@ -13,7 +13,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from messages.topics import RESULTS
-from sensorkit.kafka_client import BOUNDED, CLIENT, ErrorLog, StepOver, wait_for_kafka
+from servicekit.kafka_client import BOUNDED, CLIENT, ErrorLog, StepOver, wait_for_kafka
 from spark_monitor.engine.checkpoints import Offsets, Repetition
 from spark_monitor.results.listener import Listener, Partition, Record
 from spark_monitor.results.tail import Tail

@@ -10,8 +10,8 @@ import yaml
 from pydantic import ValidationError
 
 from messages.topics import CANARY
-from sensorkit.plain import plain
-from sensorkit.unreadable import why_unreadable
+from servicekit.plain import plain
+from servicekit.unreadable import why_unreadable
 from spark_monitor.rules import canary
 from spark_monitor.rules.model import Alert, Rules, Status, Stream
 

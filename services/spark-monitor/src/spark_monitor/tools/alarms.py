@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from messages import records
 from messages.topics import ALERTS, INCIDENTS
-from sensorkit.kafka_client import BOUNDED, CLIENT, StepOver
+from servicekit.kafka_client import BOUNDED, CLIENT, StepOver
 from spark_monitor.health.alarm_quality import (
     CHATTERING,
     TOP,

@@ -8,7 +8,7 @@ from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaException, T
 
 from messages.records import told_by
 from messages.topics import REFUSED
-from sensorkit.kafka_client import BOUNDED, CLIENT, StepOver
+from servicekit.kafka_client import BOUNDED, CLIENT, StepOver
 from spark_monitor.incidents.wording import time_of_day
 
 KAFKA_SECONDS = 10

@@ -19,7 +19,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from messages.records import origin_of, told_by
-from sensorkit.unreadable import why_unreadable
+from servicekit.unreadable import why_unreadable
 from spark_monitor.console.display import Display
 from spark_monitor.detection.decode import accepted, decode
 from spark_monitor.detection.status import status_messages, with_contemporaries, with_newest

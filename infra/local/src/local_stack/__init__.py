@@ -1,1 +1,0 @@
-"""The stack as plain processes for machines without Docker: `python -m local_stack`; in tests `kafka_running`."""
