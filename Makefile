@@ -147,6 +147,7 @@ lint: $(VENV)/ready ## Ruff, mypy, which folder may import which, dead links
 	mypy
 	lint-imports
 	pytest -q tests/docs
+	python -m bench --show bench/results/full.json --within docs/performance.md
 
 .PHONY: format
 format: $(VENV)/ready ## Let Ruff put the code into form

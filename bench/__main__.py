@@ -34,12 +34,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("plan", choices=PLANS, nargs="?", default="full")
     parser.add_argument("--show", type=Path, metavar="FILE", help="print the table of an earlier run instead")
+    parser.add_argument("--within", type=Path, metavar="PAGE", help="only check that a page has that table")
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=known)
     parser.add_argument("--seconds", type=float, help="of each rate that are measured, instead of the plan's")
     parser.add_argument("--out", type=Path, default=OUT, metavar="FOLDER")
     arguments = parser.parse_args()
     if arguments.show is not None:
-        print(table(json.loads(arguments.show.read_text())))
+        shown = table(json.loads(arguments.show.read_text()))
+        if arguments.within is None:
+            print(shown)
+        elif shown not in arguments.within.read_text("utf-8"):
+            sys.exit(f"{arguments.within}: expected the table of {arguments.show} (`--show` prints it)")
         return
     plan = PLANS[arguments.plan]
     if arguments.seconds is not None:

@@ -12,13 +12,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
-from tests.stack.project import Stack, eventually
-from tests.stack.secure_project import secured
 
 from bench import rules
 from bench.measure import percentiles
 from bench.readings import Series
 from bench.send import sending
+from devstack.compose_project import Stack, eventually
+from devstack.secure_project import secured
 
 ALERTS, STATUSES = "monitor-peringatan", "monitor-status"
 KINDS = {

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.monitor_process import ROOT, Client, create_topics
-from tests.ports import free_ports
 
 from devstack import jars
 from devstack.kafka import Kafka, kafka_running, local_kafka
-from devstack.layout import Site
+from devstack.layout import ROOT, Site
+from devstack.monitor_process import Client, create_topics
+from devstack.ports import free_ports
 from devstack.processes import running
 
 

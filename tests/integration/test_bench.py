@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.integration.monitor_process import ROOT
+
+from devstack.layout import ROOT
 
 
 @pytest.mark.timeout(420)

@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 import yaml
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
-from tests.eventually import eventually
-from tests.integration.monitor_process import ROOT, Client, MonitorProcess, records
 
+from devstack.eventually import eventually
 from devstack.kafka import Kafka
+from devstack.layout import ROOT
+from devstack.monitor_process import Client, MonitorProcess, records
 
 BREAK_SECONDS = 45
 """15 s until a pulse is overdue, and what a loaded machine needs."""

@@ -6,9 +6,9 @@ The monitor starts at the latest offsets: once it calls itself well, not one rea
 from pathlib import Path
 
 import pytest
-from tests.integration.monitor_process import Client, MonitorProcess, records
 
 from devstack.kafka import Kafka
+from devstack.monitor_process import Client, MonitorProcess, records
 
 
 @pytest.mark.long

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.eventually import eventually
+
+from devstack.eventually import eventually
 
 MONITOR = """
 import datetime, os, pathlib, subprocess, sys, threading, time

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
-from tests.eventually import eventually
-from tests.integration.monitor_process import Client, MonitorProcess
 from tests.nasty import BOMB_MEGABYTES, MEGABYTE, Nasty, Sender, bomb, judged
 
+from devstack.eventually import eventually
 from devstack.kafka import Kafka
+from devstack.monitor_process import Client, MonitorProcess
 
 MOST_RESIDENT_MIB = 1024
 """Of Java, which has 512 MB of heap, 256 MB of buffers and its own code."""

@@ -12,11 +12,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.eventually import eventually
-from tests.integration.monitor_process import Client, MonitorProcess, records
 
+from devstack.eventually import eventually
 from devstack.kafka import Kafka
 from devstack.layout import ROOT
+from devstack.monitor_process import Client, MonitorProcess, records
 from messages.topics import CANARY
 from spark_monitor.rules import file as rules_file
 

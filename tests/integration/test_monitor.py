@@ -12,17 +12,11 @@ from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient
-from tests.eventually import eventually
-from tests.integration.monitor_process import (
-    ROOT,
-    TOPICS,
-    Client,
-    MonitorProcess,
-    create_topics,
-    records,
-)
 
+from devstack.eventually import eventually
 from devstack.kafka import Kafka
+from devstack.layout import ROOT
+from devstack.monitor_process import TOPICS, Client, MonitorProcess, create_topics, records
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
-from tests.eventually import eventually
 from tests.integration.conftest import new_site
 from tests.integration.webhook_receiver import Receiver, closes, receiver_running, says, takes, waits
 
+from devstack.eventually import eventually
 from devstack.kafka import Kafka, local_kafka
 
 TOPIC = "monitor-insiden"

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 from pyarrow.fs import FileSelector, FileType, S3FileSystem  # type: ignore[import-untyped]
-from tests.eventually import eventually
-from tests.integration.monitor_process import ROOT, Client, MonitorProcess
-from tests.ports import free_ports
 
 from devstack import jars
+from devstack.eventually import eventually
 from devstack.kafka import Kafka
-from devstack.layout import Site
+from devstack.layout import ROOT, Site
+from devstack.monitor_process import Client, MonitorProcess
+from devstack.ports import free_ports
 from devstack.processes import running
 
 pytestmark = pytest.mark.long

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
-from tests.eventually import eventually
 from tests.integration.conftest import new_site
 
+from devstack.eventually import eventually
 from devstack.kafka import Kafka, local_kafka
 
 DEADLINE = 30

@@ -3,10 +3,11 @@
 import time
 
 import pytest
-from tests.eventually import eventually
-from tests.integration.monitor_process import ROOT, create_topics
 
+from devstack.eventually import eventually
 from devstack.kafka import Kafka
+from devstack.layout import ROOT
+from devstack.monitor_process import create_topics
 from messages.topics import CANARY, HEARTBEATS
 from spark_monitor.health.alert_chain import AlertChain
 from spark_monitor.health.pulse import ASK_SECONDS, Pulse

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
-from tests.eventually import eventually
-from tests.integration.monitor_process import ROOT, Client, create_topics
 
+from devstack.eventually import eventually
 from devstack.kafka import Kafka
+from devstack.layout import ROOT
+from devstack.monitor_process import Client, create_topics
 from messages.topics import ALERTS, HEARTBEATS, INCIDENTS, REFUSED, RESULTS, STATUSES
 from spark_monitor.console.console import Console
 from spark_monitor.console.display import Display

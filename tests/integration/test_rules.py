@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import yaml
 from confluent_kafka import Producer
-from tests.integration.monitor_process import ROOT, TOPICS, Client, MonitorProcess, create_topics
 
 from devstack.kafka import Kafka
+from devstack.layout import ROOT
+from devstack.monitor_process import TOPICS, Client, MonitorProcess, create_topics
 
 SHIPPED = ROOT / "services/spark-monitor/rules.yaml"
 TOPICS_FILE = ROOT / "infra/topic-init/topics.yaml"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import structlog
 from structlog.testing import capture_logs
-from tests.eventually import eventually
 from tests.integration.webhook_receiver import Answer, Receiver, closes, drips, receiver_running, says, takes, waits
 
+from devstack.eventually import eventually
 from notifier.delivery import Webhook
 from notifier.settings import NotifierSettings
 

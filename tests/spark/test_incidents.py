@@ -15,8 +15,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 from tests import realistic_hour
-from tests.eventually import eventually
 
+from devstack.eventually import eventually
 from spark_monitor.engine.checkpoint_storage import LocalPlace
 from spark_monitor.engine.incident_query import publisher, session_for, start, stop_between_batches
 from spark_monitor.incidents import operator

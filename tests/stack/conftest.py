@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.stack.project import Stack
+
+from devstack.compose_project import Stack
 
 
 def docker_is_there() -> bool:

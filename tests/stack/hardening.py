@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from tests.stack.project import ROOT
+from devstack.layout import ROOT
 
 Container = Mapping[str, Any]
 """What `docker inspect` says of one container."""

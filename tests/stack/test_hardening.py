@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 from tests.stack.hardening import HOLDS, Container, assert_as_the_table_says
-from tests.stack.project import Stack
+
+from devstack.compose_project import Stack
 
 
 @pytest.fixture(scope="session")

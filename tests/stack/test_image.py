@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.stack.project import ROOT
+
+from devstack.layout import ROOT
 
 NEEDED = ("services", "libs", "infra/topic-init", "requirements", ".dockerignore")
 """What the build looks at (.dockerignore)."""

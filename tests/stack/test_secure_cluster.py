@@ -4,8 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 from tests.stack.hardening import HOLDS, assert_as_the_table_says
-from tests.stack.project import eventually
-from tests.stack.secure_project import SecureStack, secured
 from tests.stack.test_secure import (
     ALERT,
     SUHU,
@@ -14,6 +12,9 @@ from tests.stack.test_secure import (
     why_refused,
     write,
 )
+
+from devstack.compose_project import eventually
+from devstack.secure_project import SecureStack, secured
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from tests.stack.project import Stack, eventually
+
+from devstack.compose_project import Stack, eventually
 
 ALERT = re.compile(
     r"\[Peringatan (Suhu|Kelembaban) Tinggi\] Gudang G[123]: (Suhu [89]\d\.\d\d°C|Kelembaban [78]\d\.\d\d%)"

@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from tests import compose_file
 
+from devstack import compose_file
+from devstack.layout import ROOT
 from spark_monitor.engine.task_slots import SLOTS_FOR_BATCHES, needed
 from spark_monitor.rules import file as rules_file
 from spark_monitor.rules.canary import with_canary
@@ -58,7 +59,7 @@ def test_no_two_of_a_kind_share_their_data() -> None:
 
 def test_one_worker_may_be_lost() -> None:
     """The slots of the others are enough for the shipped rules."""
-    rules = rules_file.load(compose_file.ROOT / "services/spark-monitor/rules.yaml")
+    rules = rules_file.load(ROOT / "services/spark-monitor/rules.yaml")
     partitions = default(OVERLAY["topic-init"]["environment"]["TOPIC_PARTITIONS"])
     # The canary's topic has one partition always.
     alerts = (len(with_canary(rules).topics) - 1) * partitions + 1

@@ -4,8 +4,9 @@ import copy
 from typing import Any
 
 import pytest
-from tests import compose_file
 from tests.stack.hardening import HOLDS, TABLE, not_held_by, rows
+
+from devstack import compose_file
 
 SERVICES = frozenset(
     service

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 from pydantic_settings import BaseSettings
-from tests import compose_file
 
+from devstack import compose_file
 from notifier.settings import NotifierSettings
 from producer_kelembaban.__main__ import KELEMBABAN
 from producer_mesin.__main__ import MESIN

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.stack.project import ROOT
+
+from devstack.layout import ROOT
 
 MOUNTED = {
     each["file"].rpartition("/")[2]

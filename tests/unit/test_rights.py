@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from tests import compose_file
+
+from devstack import compose_file
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILES = sorted([*ROOT.glob("services/*/Dockerfile"), *ROOT.glob("infra/*/Dockerfile")])

@@ -5,7 +5,8 @@ import subprocess
 from typing import NamedTuple
 
 import pytest
-from tests.stack.project import ROOT
+
+from devstack.layout import ROOT
 
 OVERLAYS = {
     "one machine": "compose.yaml compose.secure.yaml",

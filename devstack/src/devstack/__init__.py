@@ -1,1 +1,1 @@
-"""The stack as plain processes for machines without Docker: `python -m devstack`; in tests `kafka_running`."""
+"""The stack for tests, bench and `make run`: Kafka, ZooKeeper, the monitor as processes; compose projects."""

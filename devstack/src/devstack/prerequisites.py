@@ -36,7 +36,7 @@ def java_problems() -> list[str]:
     program = java()
     if program is None:
         return [f"Java: not found {'in JAVA_HOME' if os.environ.get('JAVA_HOME') else 'on the PATH'}; {JAVA_ADVICE}"]
-    said = subprocess.run([program, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
+    said = subprocess.run([program, "-version"], capture_output=True, text=True, check=False).stderr
     version = java_version(said)
     if version is None or version < MINIMUM_JAVA:
         return [f"Java: {program} is version {version or 'unknown'}; {JAVA_ADVICE}"]

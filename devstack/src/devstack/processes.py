@@ -91,7 +91,7 @@ class Processes:
         if log.exists():
             log.replace(log.with_suffix(".log.1"))
         with log.open("wb") as file:
-            process = subprocess.Popen(  # noqa: S603 - the commands are this package's own
+            process = subprocess.Popen(
                 command,
                 env=env,
                 cwd=cwd,

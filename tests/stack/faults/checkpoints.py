@@ -1,6 +1,6 @@
 """The monitor's checkpoints, as who has the volume can get at them."""
 
-from tests.stack.project import Stack
+from devstack.compose_project import Stack
 
 CHECKPOINTS = "/var/lib/spark-monitor/checkpoints"
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from tests.stack.faults.ledger import COLUMNS, Ledger, Row
-from tests.stack.project import Stack
+
+from devstack.compose_project import Stack
 
 ROWS = pytest.StashKey[list[Row]]()
 RATE = 200

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
-from tests.eventually import comes_true
-from tests.stack.project import Stack, eventually
 
+from devstack.compose_project import Stack, eventually
+from devstack.eventually import comes_true
 from servicekit.publisher import NOT_KNOWN
 
 TOPIC = "sensor-suhu-gudang"

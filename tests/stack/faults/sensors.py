@@ -2,7 +2,7 @@
 
 import itertools
 
-from tests.stack.project import Stack
+from devstack.compose_project import Stack
 
 
 def times_of(stack: Stack, sensor: str, since: float) -> list[float]:

@@ -9,8 +9,9 @@ import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource
 from tests.stack.faults.test_monitor import kill_the_monitor
 from tests.stack.hardening import HOLDS, assert_as_the_table_says
-from tests.stack.project import Stack, eventually
 from tests.stack.test_stack import printed, send
+
+from devstack.compose_project import Stack, eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from tests.stack.faults.checkpoints import in_checkpoints
-from tests.stack.project import Stack, eventually
+
+from devstack.compose_project import Stack, eventually
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 from tests.nasty import Sender, judged, messages
 from tests.stack.faults.test_soak import sample
-from tests.stack.project import Stack, eventually
+
+from devstack.compose_project import Stack, eventually
 
 RATE = 100
 WARM_UP = 1_500

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.stack.project import eventually
+
+from devstack.compose_project import eventually
 
 BAD: list[bytes | None] = [
     b"suhu=84",

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.stack.project import Stack
+
+from devstack.compose_project import Stack
 
 BROKER_AWAY_SECONDS = 30
 ZOOKEEPER_AWAY_SECONDS = 60

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
-from tests.stack.project import Stack, eventually
+
+from devstack.compose_project import Stack, eventually
 
 PAUSE_SECONDS = 30
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from tests.stack.faults.ledger import Ledger
 from tests.stack.faults.sensors import missed_seconds, times_of
-from tests.stack.project import Stack, eventually
+
+from devstack.compose_project import Stack, eventually
 
 CUT_SECONDS = 60
 BAD_SECONDS = 30

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from tests.stack.faults.sensors import largest_gap, missed_seconds, times_of
-from tests.stack.project import Stack, eventually
+
+from devstack.compose_project import Stack, eventually
 
 PAUSE_SECONDS = 30
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
-from tests.stack.project import Stack
+
+from devstack.compose_project import Stack
 
 MINUTES = float(os.environ.get("SOAK_MINUTES", "30"))
 RATE = 2000

@@ -9,7 +9,8 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from tests.stack.faults.checkpoints import in_checkpoints
 from tests.stack.faults.ledger import TOPIC
-from tests.stack.project import Stack, eventually
+
+from devstack.compose_project import Stack, eventually
 
 
 def said(stack: Stack, since: float, text: str) -> list[dict[str, Any]]:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 from tests.stack.faults.ledger import TOPIC
-from tests.stack.project import Stack, eventually
+
+from devstack.compose_project import Stack, eventually
 
 MILLION = 1_000_000
 

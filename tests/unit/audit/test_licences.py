@@ -9,8 +9,9 @@ import pytest
 from audit import licences
 from audit.image import packages, python
 from audit.pinned import pins
-from tests.stack.project import ROOT
 from tests.unit.audit.files import FILES, export
+
+from devstack.layout import ROOT
 
 DOCUMENT = (ROOT / "docs" / "licences.md").read_text("utf-8")
 PARTS = [file.parent for file in (*ROOT.glob("services/*/Dockerfile"), *ROOT.glob("infra/*/Dockerfile"))]

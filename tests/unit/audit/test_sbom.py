@@ -5,8 +5,9 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.stack.project import ROOT
 from tests.unit.audit.files import FILES, SITE, export
+
+from devstack.layout import ROOT
 
 PYTHON = ROOT / ".venv-audit" / "bin" / "python"
 

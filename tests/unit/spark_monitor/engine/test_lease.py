@@ -7,8 +7,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.eventually import eventually
 
+from devstack.eventually import eventually
 from spark_monitor.engine import lease
 from spark_monitor.engine.checkpoint_storage import LocalPlace
 from spark_monitor.engine.lease import LEASE_FILE, Entry, Lease, is_lost, may_take

@@ -1,11 +1,10 @@
 """A compose file as Python has it, without regard to what of it replaces and what adds."""
 
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[1]
+from devstack.layout import ROOT
 
 
 class _Loader(yaml.SafeLoader):

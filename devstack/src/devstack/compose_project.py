@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from confluent_kafka import Consumer, TopicPartition
-from tests import eventually as polling
-from tests.ports import free_ports
 
-ROOT = Path(__file__).parents[2]
+from devstack import eventually as polling
+from devstack.layout import ROOT
+from devstack.ports import free_ports
 
 READABLE = 0o055
 """A folder's rights for everybody to look into it."""

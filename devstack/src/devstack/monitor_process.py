@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
-from tests.eventually import eventually
 
+from devstack.eventually import eventually
+from devstack.layout import ROOT
 from servicekit.publisher import NOT_KNOWN
 
-ROOT = Path(__file__).parents[2]
 INCIDENT_TAGS = ("[Insiden", "[Sensor ")
 TOPICS = {"suhu": "sensor-suhu-gudang", "kelembaban": "sensor-kelembaban-gudang"}
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
-from tests.stack.project import Stack
+
+from devstack.compose_project import Stack
 
 
 class SecureStack(Stack):
