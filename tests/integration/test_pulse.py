@@ -9,6 +9,7 @@ from devstack.kafka import Kafka
 from devstack.layout import ROOT
 from devstack.monitor_process import create_topics
 from messages.topics import CANARY, HEARTBEATS
+from servicekit.kafka_client import connection
 from spark_monitor.health.alert_chain import AlertChain
 from spark_monitor.health.pulse import ASK_SECONDS, Pulse
 from spark_monitor.incidents.inhibition import Causes
@@ -34,7 +35,9 @@ def test_each_notices_soon_that_kafka_is_back(stoppable_kafka: Kafka) -> None:
     topics = {stream.topic for stream in rules.streams.values()} | {CANARY, HEARTBEATS}
     told: list[list[str]] = [[] for _ in range(ASKING)]
     pulses = [
-        Pulse(stoppable_kafka.bootstrap, dict.fromkeys(topics, 1), Causes(rules), AlertChain(), lines.append)
+        Pulse(
+            connection(stoppable_kafka.bootstrap), dict.fromkeys(topics, 1), Causes(rules), AlertChain(), lines.append
+        )
         for lines in told
     ]
     for pulse in pulses:

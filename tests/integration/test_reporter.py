@@ -15,6 +15,7 @@ from devstack.kafka import Kafka
 from devstack.layout import ROOT
 from devstack.monitor_process import Client, create_topics
 from messages.topics import ALERTS, HEARTBEATS, INCIDENTS, REFUSED, RESULTS, STATUSES
+from servicekit.kafka_client import connection
 from spark_monitor.console.console import Console
 from spark_monitor.console.display import Display
 from spark_monitor.health.alarm_quality import AlarmQuality
@@ -43,7 +44,7 @@ def reporter(bootstrap: str, positions: Path, out: io.StringIO, quality: AlarmQu
     rules = load(RULES)
     listeners = [Console(Display(rules, "all"), out), Throughput({}), quality or AlarmQuality(), AlertChain()]
     return Reporter(
-        bootstrap, dict.fromkeys(RESULTS, 1), listeners,
+        connection(bootstrap), dict.fromkeys(RESULTS, 1), listeners,
         may_repeat={}, combined_streams=rules.combined_streams, positions=positions,
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ import pytest
 import yaml
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic
 
+from servicekit.kafka_client import connection
 from topic_init.errors import NotYetError
 from topic_init.kafka_admin import Cluster
 from topic_init.plan import Wanted, actions
@@ -189,7 +190,7 @@ def test_several_at_once_all_succeed(broker: Broker, start: Start, name: str) ->
 
 def test_a_lost_race_is_no_refusal(broker: Broker, name: str) -> None:
     """Both kinds of change, done by another one between our look and our act."""
-    ours = Cluster(broker.servers, request_seconds=10)
+    ours = Cluster(connection(broker.servers), request_seconds=10)
     wanted = Wanted(name, 1, 1, {})
     (create,) = actions(wanted, ours.found([name]).get(name))
     broker.create(name)

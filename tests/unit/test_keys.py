@@ -9,6 +9,7 @@ import confluent_kafka
 import pytest
 
 from servicekit import publisher
+from servicekit.kafka_client import connection
 from servicekit.publisher import Publisher
 from spark_monitor.engine import incident_topic
 from spark_monitor.engine.incident_topic import IncidentTopic
@@ -23,15 +24,15 @@ NOWHERE = "localhost:1"
 
 
 def readings() -> None:
-    Publisher(NOWHERE, "t", threading.Event(), client_id="c", queue_messages=1, delivery_timeout=1)
+    Publisher(connection(NOWHERE), "t", threading.Event(), client_id="c", queue_messages=1, delivery_timeout=1)
 
 
 def incidents() -> None:
-    IncidentTopic(NOWHERE)
+    IncidentTopic(connection(NOWHERE))
 
 
 def pulses() -> None:
-    Pulse(NOWHERE, {}, Causes(rules_file.load(RULES)), AlertChain(), lambda _: None)
+    Pulse(connection(NOWHERE), {}, Causes(rules_file.load(RULES)), AlertChain(), lambda _: None)
 
 
 @pytest.mark.parametrize(("module", "make"), [(publisher, readings), (incident_topic, incidents), (pulse, pulses)])

@@ -1,23 +1,14 @@
 """How Kafka is spoken to, in the words of both client libraries, and from which variables."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from servicekit import kafka_client
-from servicekit.kafka_client import CLIENT
 from servicekit.kafka_security import Security
 from servicekit.settings import ServiceSettings, load
 
 ODD = 'a"b\\c'
 SECURED = Security("SASL_SSL", ca_file=Path("/run/ca.pem"), username="monitor", password=ODD)
-
-
-@pytest.fixture(autouse=True)
-def plaintext_afterwards() -> Iterator[None]:
-    yield
-    kafka_client.secure(Security())
 
 
 @pytest.fixture
@@ -73,20 +64,18 @@ def test_the_password_is_not_in_what_is_printed_of_it() -> None:
 
 
 @pytest.mark.usefixtures("password")
-def test_loading_the_settings_secures_every_client_of_the_process() -> None:
-    assert "sasl.password" not in CLIENT
+def test_the_settings_say_how_a_client_comes_in() -> None:
     settings = load(ServiceSettings)
-    assert CLIENT.items() >= {"sasl.username": "monitor", "sasl.password": "rahasia"}.items()
-    assert CLIENT["socket.timeout.ms"] == 10_000
+    assert settings.kafka.items() >= {"sasl.username": "monitor", "sasl.password": "rahasia"}.items()
+    assert settings.kafka.items() >= {"bootstrap.servers": "localhost:29092", "socket.timeout.ms": 10_000}.items()
     assert "rahasia" not in repr(settings)
 
 
 @pytest.mark.usefixtures("password")
-def test_without_the_protocol_it_is_plaintext_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    load(ServiceSettings)
+def test_without_the_protocol_it_is_plaintext(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT")
-    load(ServiceSettings)
-    assert not [name for name in CLIENT if name.startswith(("sasl", "ssl", "security"))]
+    kafka = load(ServiceSettings).kafka
+    assert not [name for name in kafka if name.startswith(("sasl", "ssl", "security"))]
 
 
 def test_a_password_that_changed_is_read_anew(password: Path) -> None:

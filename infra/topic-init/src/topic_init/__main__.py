@@ -26,7 +26,7 @@ def main() -> int:
         users = access.read(settings.access_file) if settings.access_file else None
         passwords = access.passwords(users.users, settings.passwords_dir) if users else {}
         # Not all of a short wait for one request: the log is to say that it waits.
-        kafka = Cluster(settings.kafka_bootstrap_servers, request_seconds=min(5, settings.wait_seconds / 2))
+        kafka = Cluster(settings.kafka, request_seconds=min(5, settings.wait_seconds / 2))
         reconcile(kafka, wanted, settings.wait_seconds)
         if users:
             grant(kafka, users.rights(), passwords, settings.wait_seconds)

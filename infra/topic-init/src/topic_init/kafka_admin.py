@@ -25,7 +25,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from servicekit.kafka_client import CLIENT
+from servicekit.kafka_client import Connection
 from topic_init.access import Right
 from topic_init.errors import FinalError, NotYetError
 from topic_init.plan import Action, Found
@@ -62,12 +62,11 @@ class _AbsentError(NotYetError):
 class Cluster:
     """A Kafka cluster. Its methods raise NotYetError (may pass) or FinalError (refused)."""
 
-    def __init__(self, servers: str, request_seconds: float) -> None:
-        self._servers = servers
+    def __init__(self, kafka: Connection, request_seconds: float) -> None:
+        self._servers = kafka["bootstrap.servers"]
         self._timeout = request_seconds
         self._fault = "timed out"
-        config: dict[str, Any] = {"bootstrap.servers": servers, "reconnect.backoff.max.ms": 1000, **CLIENT}
-        self._admin = AdminClient(config | {"error_cb": self._remember})
+        self._admin = AdminClient(kafka | {"reconnect.backoff.max.ms": 1000, "error_cb": self._remember})
 
     def found(self, names: Iterable[str]) -> dict[str, Found]:
         """Return those of the topics that exist."""

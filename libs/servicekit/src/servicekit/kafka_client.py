@@ -9,7 +9,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential
 
-from servicekit.kafka_security import Security
+from servicekit.kafka_security import PLAINTEXT, Security
 
 Answer = TypeVar("Answer")
 
@@ -21,21 +21,20 @@ REQUEST_TIMEOUT_MS = 10_000
 """How long a request waits on a connection that may be dead without knowing it, for instance because the network was
 away and the address is another now. The clients' own defaults are half a minute and a minute."""
 
-_UNSECURED = {
-    # The client's own lines on stderr would stand between ours; the callback gets the errors.
-    "log_level": 0,
-    "socket.timeout.ms": REQUEST_TIMEOUT_MS,
-    "socket.keepalive.enable": True,
-}
-
-CLIENT: dict[str, Any] = dict(_UNSECURED)
-"""For every client's configuration. A process is one Kafka user: whoever loads the settings says which (`secure`)."""
+Connection = dict[str, Any]
+"""What every client's configuration has: where Kafka is, how it is spoken to, and the timeouts."""
 
 
-def secure(security: Security) -> None:
-    """Let every client that is made from now on speak to Kafka like this."""
-    CLIENT.clear()
-    CLIENT.update(_UNSECURED | security.for_librdkafka())
+def connection(bootstrap_servers: str, security: Security = PLAINTEXT) -> Connection:
+    """Return what every client of a Kafka has in its configuration."""
+    return {
+        "bootstrap.servers": bootstrap_servers,
+        # The client's own lines on stderr would stand between ours; the callback gets the errors.
+        "log_level": 0,
+        "socket.timeout.ms": REQUEST_TIMEOUT_MS,
+        "socket.keepalive.enable": True,
+        **security.for_librdkafka(),
+    }
 
 
 KEYED: dict[str, Any] = {"partitioner": "murmur2_random"}

@@ -56,6 +56,9 @@ class Security:
         return said
 
 
+PLAINTEXT = Security()
+
+
 def _quoted(text: str) -> str:
     """Return a text as JAAS has it."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')

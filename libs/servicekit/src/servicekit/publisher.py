@@ -16,7 +16,7 @@ from tenacity import (
     wait_none,
 )
 
-from servicekit.kafka_client import CLIENT, KEYED, REQUEST_TIMEOUT_MS, ErrorLog, wait_for_kafka
+from servicekit.kafka_client import KEYED, REQUEST_TIMEOUT_MS, Connection, ErrorLog, wait_for_kafka
 
 log = structlog.get_logger()
 
@@ -39,7 +39,7 @@ class Publisher:
 
     def __init__(
         self,
-        bootstrap_servers: str,
+        kafka: Connection,
         topic: str,
         stop: threading.Event,
         *,
@@ -53,7 +53,6 @@ class Publisher:
         self._not_known: deque[tuple[bytes, bytes]] = deque()
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap_servers,
                 "client.id": client_id,
                 "enable.idempotence": True,
                 "acks": "all",
@@ -69,7 +68,7 @@ class Publisher:
                 "request.timeout.ms": REQUEST_TIMEOUT_MS,
                 "error_cb": ErrorLog(),
                 **KEYED,
-                **CLIENT,
+                **kafka,
             }
         )
         self.acknowledged = 0

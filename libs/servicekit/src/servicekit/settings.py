@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, TypeVar, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from servicekit import kafka_client
+from servicekit.kafka_client import Connection, connection
 from servicekit.kafka_security import Security
 from servicekit.unreadable import why_unreadable
 
@@ -92,6 +92,11 @@ class ServiceSettings(BaseSettings):
         return self
 
     @property
+    def kafka(self) -> Connection:
+        """Return what every client's configuration has (see `kafka_client.connection`)."""
+        return connection(self.kafka_bootstrap_servers, self.kafka_security)
+
+    @property
     def kafka_security(self) -> Security:
         """Return how Kafka is to be spoken to. The password is read now, so that no settings hold it."""
         password = self.kafka_sasl_password_file
@@ -107,17 +112,11 @@ S = TypeVar("S", bound=BaseSettings)
 
 
 def load(settings_class: type[S]) -> S:
-    """Read the settings, or end the process with status 1 and one line for each wrong variable.
-
-    From then on each Kafka client of this process speaks to Kafka as the settings say.
-    """
+    """Read the settings, or end the process with status 1 and one line for each wrong variable."""
     try:
-        settings = settings_class()
+        return settings_class()
     except ValidationError as error:
         sys.exit("\n".join(explain(error, settings_class)))
-    if isinstance(settings, ServiceSettings):
-        kafka_client.secure(settings.kafka_security)
-    return settings
 
 
 def explain(error: ValidationError, settings_class: type[BaseSettings]) -> list[str]:

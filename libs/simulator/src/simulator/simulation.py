@@ -91,7 +91,7 @@ def run(sensor: Sensor) -> None:
     log.configure(f"producer-{sensor.quantity}", config.log_level, config.log_format)
     stop = shutdown.on_signals()
     publisher = Publisher(
-        config.kafka_bootstrap_servers,
+        config.kafka,
         config.topic,
         stop,
         client_id=config.sensor_id,

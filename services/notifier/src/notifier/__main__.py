@@ -32,7 +32,7 @@ def notify(url: str, config: NotifierSettings, stop: threading.Event) -> int:
     if token_in(config.token_file) is None:
         events.warning("no token: the posts don't say who sends them", expected="WEBHOOK_TOKEN_FILE")
     try:
-        asyncio.run(Notifier(config.kafka_bootstrap_servers, webhook, config.group_seconds).run(stop))
+        asyncio.run(Notifier(config.kafka, webhook, config.group_seconds).run(stop))
     except KafkaException as error:
         events.error("giving up", cause=f"Kafka's client can't go on: {error}")
         return 1

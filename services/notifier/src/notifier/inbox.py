@@ -9,7 +9,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from messages.topics import INCIDENTS
-from servicekit.kafka_client import BOUNDED, CLIENT, ErrorLog, StepOver, wait_for_kafka
+from servicekit.kafka_client import BOUNDED, Connection, ErrorLog, StepOver, wait_for_kafka
 
 log = structlog.get_logger()
 
@@ -21,11 +21,10 @@ KAFKA_SECONDS = 5
 class Inbox:
     """A consumer whose positions are committed by the caller. `forget` is told which partitions go to somebody else."""
 
-    def __init__(self, bootstrap_servers: str, forget: Callable[[set[int]], None]) -> None:
+    def __init__(self, kafka: Connection, forget: Callable[[set[int]], None]) -> None:
         self._errors = ErrorLog()
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap_servers,
                 "group.id": GROUP,
                 "client.id": "notifier",
                 "enable.auto.commit": False,
@@ -37,7 +36,7 @@ class Inbox:
                 "on_commit": self._on_commit,
                 "error_cb": self._errors,
                 **BOUNDED,
-                **CLIENT,
+                **kafka,
             }
         )
         self._step_over = StepOver()

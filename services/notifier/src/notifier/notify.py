@@ -17,6 +17,7 @@ from notifier.grouping import Group, Groups, Place
 from notifier.inbox import Inbox
 from notifier.positions import Positions
 from servicekit import heartbeat
+from servicekit.kafka_client import Connection
 
 log = structlog.get_logger()
 
@@ -37,11 +38,11 @@ STOP_SECONDS = 8
 class Notifier:
     """What waits, what is on its way, and how far the topic is done."""
 
-    def __init__(self, bootstrap_servers: str, webhook: Webhook, group_seconds: float) -> None:
+    def __init__(self, kafka: Connection, webhook: Webhook, group_seconds: float) -> None:
         self._webhook = webhook
         self._groups = Groups(group_seconds)
         self._positions = Positions()
-        self._inbox = Inbox(bootstrap_servers, self._forget)
+        self._inbox = Inbox(kafka, self._forget)
         self._on_its_way: tuple[Group, asyncio.Task[None]] | None = None
         self._is_held = False
         self._looked_at = 0.0

@@ -52,7 +52,7 @@ def _print_mistakes(error: Exception) -> None:
 def show_refused(config: MonitorSettings, number: int, *, as_input: bool) -> int:
     """Print the last refused messages; return the exit status."""
     try:
-        messages = refused.last(config.kafka_bootstrap_servers, number)
+        messages = refused.last(config.kafka, number)
     except KafkaException as error:
         print(f"KAFKA_BOOTSTRAP_SERVERS={config.kafka_bootstrap_servers!r}: {error}", file=sys.stderr)
         return 1
@@ -70,7 +70,7 @@ def show_refused(config: MonitorSettings, number: int, *, as_input: bool) -> int
 def show_alarms(config: MonitorSettings, minutes: int) -> int:
     """Print how good the alarms of the last minutes were; return the exit status."""
     try:
-        report = alarm_report.read(config.kafka_bootstrap_servers, minutes)
+        report = alarm_report.read(config.kafka, minutes)
     except KafkaException as error:
         print(f"KAFKA_BOOTSTRAP_SERVERS={config.kafka_bootstrap_servers!r}: {error}", file=sys.stderr)
         return 1

@@ -88,9 +88,7 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
 def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease: Lease, guard: Guard) -> int:
     causes = Causes(rules)
     all_rules = canary.with_canary(rules)
-    topics = Topics(
-        config.kafka_bootstrap_servers, [*all_rules.topics, ALERTS, STATUSES, REFUSED, INCIDENTS, HEARTBEATS]
-    )
+    topics = Topics(config.kafka, [*all_rules.topics, ALERTS, STATUSES, REFUSED, INCIDENTS, HEARTBEATS])
     if not topics.wait(stop):
         return 0
     guard.start()
@@ -106,7 +104,7 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
     console = Console(display, guard.lines)
     quality = AlarmQuality()
     reporter = Reporter(
-        config.kafka_bootstrap_servers,
+        config.kafka,
         topics.partitions,
         # The line first: what it took is counted behind it.
         [console, figures, quality, guard.chain],
@@ -119,7 +117,7 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
         positions=config.checkpoint_dir / "printed",
     )
     reporter.start()
-    pulse = Pulse(config.kafka_bootstrap_servers, topics.partitions, causes, guard.chain, console.tell)
+    pulse = Pulse(config.kafka, topics.partitions, causes, guard.chain, console.tell)
     pulse.start()
     guard.must_live(reporter, pulse)
     guard.looks_at(reporter)

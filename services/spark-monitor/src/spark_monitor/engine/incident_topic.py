@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from messages.topics import INCIDENTS
-from servicekit.kafka_client import CLIENT, KEYED, REQUEST_TIMEOUT_MS
+from servicekit.kafka_client import KEYED, REQUEST_TIMEOUT_MS, Connection
 from spark_monitor.incidents.life_cycle import Record, to_json
 
 DELIVERED_WITHIN_SECONDS = 20
@@ -14,18 +14,17 @@ DELIVERED_WITHIN_SECONDS = 20
 class IncidentTopic:
     """The topic, keyed by entity. A record that was not acknowledged is an error: the batch is repeated then."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
+    def __init__(self, kafka: Connection) -> None:
         # No error_cb: the reporter's client says what is wrong with Kafka.
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap_servers,
                 "client.id": "spark-monitor-incidents",
                 "enable.idempotence": True,
                 "linger.ms": 5,
                 "message.timeout.ms": DELIVERED_WITHIN_SECONDS * 1000,
                 "request.timeout.ms": REQUEST_TIMEOUT_MS,
                 **KEYED,
-                **CLIENT,
+                **kafka,
             }
         )
 

@@ -88,7 +88,7 @@ def starters(
     all_rules = canary.with_canary(rules)
     transforms = {ALERTS_QUERY: alerts_and_refusals, STATUS_QUERY: statuses}
     in_batches = session_for(spark)
-    incident_topic = IncidentTopic(config.kafka_bootstrap_servers)
+    incident_topic = IncidentTopic(config.kafka)
 
     def messages(session: SparkSession, name: str) -> DataFrame:
         checkpoints[name].tidy()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from servicekit.kafka_client import CLIENT, wait_for_kafka
+from servicekit.kafka_client import Connection, wait_for_kafka
 from spark_monitor.engine.checkpoints import Extent, Offsets
 
 KAFKA_SECONDS = 5
@@ -15,11 +15,9 @@ KAFKA_SECONDS = 5
 class Topics:
     """The topics and their numbers of partitions, as they were when `wait` returned."""
 
-    def __init__(self, bootstrap_servers: str, names: Iterable[str]) -> None:
+    def __init__(self, kafka: Connection, names: Iterable[str]) -> None:
         self._names = tuple(names)
-        self._admin = AdminClient(
-            {"bootstrap.servers": bootstrap_servers, "client.id": "spark-monitor-topics", **CLIENT}
-        )
+        self._admin = AdminClient({"client.id": "spark-monitor-topics", **kafka})
         self.partitions: dict[str, int] = {}
 
     def wait(self, stop: threading.Event) -> bool:

@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer, Topic
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from messages.topics import CANARY, HEARTBEATS, INCIDENTS
-from servicekit.kafka_client import CLIENT, KEYED
+from servicekit.kafka_client import KEYED, Connection
 from spark_monitor.health.alert_chain import BACK_WITHIN_SECONDS, AlertChain
 from spark_monitor.incidents.inhibition import Causes
 from spark_monitor.incidents.life_cycle import Record
@@ -32,7 +32,7 @@ class Pulse(threading.Thread):
 
     def __init__(
         self,
-        bootstrap_servers: str,
+        kafka: Connection,
         partitions: Mapping[str, int],
         causes: Causes,
         chain: AlertChain,
@@ -46,9 +46,8 @@ class Pulse(threading.Thread):
         self._tell = tell
         # No error_cb: the reporter's client says what is wrong with Kafka.
         own: dict[str, str | int | float | bool] = {
-            "bootstrap.servers": bootstrap_servers,
             "client.id": "spark-monitor-pulse",
-            **CLIENT,
+            **kafka,
         }
         self._admin = AdminClient(own)
         # A pulse that is late by so much need not be sent any more; a record is sent again, in its order.

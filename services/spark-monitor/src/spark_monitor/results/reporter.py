@@ -13,7 +13,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from messages.topics import RESULTS
-from servicekit.kafka_client import BOUNDED, CLIENT, ErrorLog, StepOver, wait_for_kafka
+from servicekit.kafka_client import BOUNDED, Connection, ErrorLog, StepOver, wait_for_kafka
 from spark_monitor.engine.checkpoints import Offsets, Repetition
 from spark_monitor.results.listener import Listener, Partition, Record
 from spark_monitor.results.tail import Tail
@@ -34,7 +34,7 @@ class Reporter(threading.Thread):
 
     def __init__(
         self,
-        bootstrap_servers: str,
+        kafka: Connection,
         partitions: Mapping[str, int],
         listeners: Sequence[Listener],
         *,
@@ -46,7 +46,6 @@ class Reporter(threading.Thread):
         super().__init__(name="reporter", daemon=True)
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap_servers,
                 "group.id": GROUP,
                 "client.id": "spark-monitor-reporter",
                 "enable.auto.commit": False,
@@ -59,7 +58,7 @@ class Reporter(threading.Thread):
                 "on_commit": self._on_commit,
                 "error_cb": ErrorLog(),
                 **BOUNDED,
-                **CLIENT,
+                **kafka,
             }
         )
         self._step_over = StepOver()

@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from messages import records
 from messages.topics import ALERTS, INCIDENTS
-from servicekit.kafka_client import BOUNDED, CLIENT, StepOver
+from servicekit.kafka_client import BOUNDED, Connection, StepOver
 from spark_monitor.health.alarm_quality import (
     CHATTERING,
     TOP,
@@ -98,20 +98,16 @@ class Report:
         ]
 
 
-def read(bootstrap_servers: str, minutes: int) -> Report:
+def read(kafka: Connection, minutes: int) -> Report:
     """Return the report of the last minutes. Raises KafkaException."""
     now = time.time()
     since = now - minutes * 60
-    return Report.of(
-        _messages(bootstrap_servers, ALERTS, since), _messages(bootstrap_servers, INCIDENTS, None), since, now
-    )
+    return Report.of(_messages(kafka, ALERTS, since), _messages(kafka, INCIDENTS, None), since, now)
 
 
-def _messages(bootstrap_servers: str, topic: str, since: float | None) -> Iterator[Told]:
+def _messages(kafka: Connection, topic: str, since: float | None) -> Iterator[Told]:
     """Yield what a topic has now, from a time on or from its beginning. Raises KafkaException."""
-    consumer = Consumer(
-        {"bootstrap.servers": bootstrap_servers, "group.id": "alarms", "enable.auto.commit": False, **BOUNDED, **CLIENT}
-    )
+    consumer = Consumer({"group.id": "alarms", "enable.auto.commit": False, **BOUNDED, **kafka})
     step_over = StepOver()
     try:
         partitions = consumer.list_topics(topic, timeout=KAFKA_SECONDS).topics[topic].partitions

@@ -8,7 +8,7 @@ from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaException, T
 
 from messages.records import told_by
 from messages.topics import REFUSED
-from servicekit.kafka_client import BOUNDED, CLIENT, StepOver
+from servicekit.kafka_client import BOUNDED, Connection, StepOver
 from spark_monitor.incidents.wording import time_of_day
 
 KAFKA_SECONDS = 10
@@ -58,10 +58,10 @@ class Refused:
         return f"{self.key.decode('utf-8', 'replace')}|{self.value.decode('utf-8', 'replace')}"
 
 
-def last(bootstrap_servers: str, number: int) -> list[Refused]:
+def last(kafka: Connection, number: int) -> list[Refused]:
     """Return the last refused messages, the newest last. Raises KafkaException."""
-    own = {"bootstrap.servers": bootstrap_servers, "group.id": "refused", "enable.auto.commit": False}
-    consumer = Consumer(own | BOUNDED | CLIENT)
+    own = {"group.id": "refused", "enable.auto.commit": False}
+    consumer = Consumer({**own, **BOUNDED, **kafka})
     step_over = StepOver()
     try:
         partitions = consumer.list_topics(REFUSED, timeout=KAFKA_SECONDS).topics[REFUSED].partitions
