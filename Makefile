@@ -4,7 +4,7 @@ SITE ?= gudang
 VENV := .venv
 BIN := $(VENV)/bin
 AUDIT := $(VENV)-audit
-PACKAGES := libs/messages libs/servicekit libs/simulator services/producer-suhu services/producer-kelembaban services/producer-mesin services/notifier services/spark-monitor infra/topic-init devstack
+PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml infra/*/pyproject.toml devstack/pyproject.toml))
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 

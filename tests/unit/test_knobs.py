@@ -11,9 +11,9 @@ from pydantic_settings import BaseSettings
 
 from devstack import compose_file
 from notifier.settings import NotifierSettings
-from producer_kelembaban.__main__ import KELEMBABAN
-from producer_mesin.__main__ import MESIN
-from producer_suhu.__main__ import SUHU
+from producer_kelembaban import KELEMBABAN
+from producer_mesin import MESIN
+from producer_suhu import SUHU
 from simulator.simulation import load_settings
 from spark_monitor.settings import MonitorSettings
 from topic_init.settings import Settings as TopicSettings

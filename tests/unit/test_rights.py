@@ -8,7 +8,9 @@ import pytest
 from devstack import compose_file
 
 ROOT = Path(__file__).parents[2]
-DOCKERFILES = sorted([*ROOT.glob("services/*/Dockerfile"), *ROOT.glob("infra/*/Dockerfile")])
+DOCKERFILES = sorted(
+    [*ROOT.glob("services/*/Dockerfile"), *ROOT.glob("infra/*/Dockerfile"), *ROOT.glob("libs/*/Dockerfile")]
+)
 
 
 def name(file: Path) -> str:

@@ -14,7 +14,10 @@ from tests.unit.audit.files import FILES, export
 from devstack.layout import ROOT
 
 DOCUMENT = (ROOT / "docs" / "licences.md").read_text("utf-8")
-PARTS = [file.parent for file in (*ROOT.glob("services/*/Dockerfile"), *ROOT.glob("infra/*/Dockerfile"))]
+PARTS = [
+    file.parent
+    for file in (*ROOT.glob("services/*/Dockerfile"), *ROOT.glob("infra/*/Dockerfile"), *ROOT.glob("libs/*/Dockerfile"))
+]
 NAMESPACE = "{http://maven.apache.org/POM/4.0.0}"
 
 

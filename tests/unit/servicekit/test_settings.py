@@ -11,8 +11,8 @@ from pydantic_settings import SettingsConfigDict
 from tests.unreadable import unreadable
 
 from notifier.settings import NotifierSettings
-from producer_kelembaban.__main__ import KELEMBABAN
-from producer_suhu.__main__ import SUHU
+from producer_kelembaban import KELEMBABAN
+from producer_suhu import SUHU
 from servicekit.settings import ServiceSettings, explain, load
 from simulator.simulation import load_settings
 from spark_monitor.settings import MonitorSettings

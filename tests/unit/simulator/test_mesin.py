@@ -2,7 +2,7 @@
 
 import pytest
 
-from producer_mesin.__main__ import MESIN
+from producer_mesin import MESIN
 from simulator.reading import Reading, to_json
 from simulator.simulation import load_settings, readings
 

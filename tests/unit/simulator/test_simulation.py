@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from producer_suhu.__main__ import SUHU
+from producer_suhu import SUHU
 from servicekit.publisher import Publisher
 from simulator.reading import Reading
 from simulator.simulation import load_settings, readings, ticks

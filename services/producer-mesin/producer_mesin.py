@@ -15,5 +15,11 @@ MESIN = Sensor(
     entities_variable="MESIN_IDS", message=message,
 )  # fmt: skip
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Publish until stopped."""
     run(MESIN)
+
+
+if __name__ == "__main__":
+    main()

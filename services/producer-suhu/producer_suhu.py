@@ -5,5 +5,11 @@ from simulator.simulation import Sensor, run
 
 SUHU = Sensor(quantity="suhu", topic=topics.SUHU, low=70.0, high=90.0)
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Publish until stopped."""
     run(SUHU)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,0 @@
-"""Publishes simulated warehouse relative humidities (`kelembaban`, %)."""

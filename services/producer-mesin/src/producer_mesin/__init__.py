@@ -1,1 +1,0 @@
-"""Publishes simulated machine temperatures of a factory (`pabrik`)."""

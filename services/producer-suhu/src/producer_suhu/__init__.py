@@ -1,1 +1,0 @@
-"""Publishes simulated warehouse temperatures (`suhu`, °C)."""
