@@ -40,8 +40,10 @@ WORKERS = (1, 2, 3)
 def running(number: int, files: str) -> Iterator[Stack]:
     """Run the stack of some compose files; its sensors stand still, so that only what is sent is judged."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        rules_file = str(rules.for_these_sensors(Path(folder)))
-        env = {"WORKER_SLOTS": ONE_IS_ENOUGH, "CHECKPOINT_MINUTES": "60", "RULES_FILE": rules_file}
+        config = str(rules.for_these_sensors(Path(folder)).parent)
+        # Who reads it in the container is another user.
+        Path(folder).chmod(0o755)
+        env = {"WORKER_SLOTS": ONE_IS_ENOUGH, "CHECKPOINT_MINUTES": "60", "CONFIG_DIR": config}
         with healthy(f"bench-{number}", Path(folder), files, env) as stack:
             stack.compose("stop", "producer-suhu", "producer-kelembaban")
             yield stack

@@ -18,6 +18,6 @@ def for_these_sensors(folder: Path) -> Path:
     rules = yaml.safe_load((ROOT / "services/spark-monitor/rules.yaml").read_text("utf-8"))
     for stream in rules["streams"].values():
         stream["silence"]["interval"] = SENSOR_INTERVAL
-    file = folder / "bench-rules.yaml"
+    file = folder / "rules.yaml"
     file.write_text(yaml.safe_dump(rules, allow_unicode=True, sort_keys=False), "utf-8")
     return file

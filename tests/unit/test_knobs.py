@@ -27,7 +27,14 @@ CLUSTER = "".join((ROOT / f"compose.{name}.yaml").read_text("utf-8") for name in
 FIXED = {"KAFKA_BOOTSTRAP_SERVERS"}
 """What compose.yaml itself says."""
 
-OF_THE_IMAGE = {"CHECKPOINT_DIR", "SPARK_JARS_DIR", "TOPICS_FILE", "PASSWORDS_DIR", "WAIT_SECONDS"}
+OF_THE_IMAGE = {
+    "CHECKPOINT_DIR",
+    "SHIPPED_RULES_FILE",
+    "SPARK_JARS_DIR",
+    "TOPICS_FILE",
+    "PASSWORDS_DIR",
+    "WAIT_SECONDS",
+}
 """Where things lie in the container, and how long a start may take there."""
 
 OF_THE_SECURE_OVERLAY = {
@@ -41,13 +48,13 @@ OF_THE_CLUSTER_OVERLAY = {"SPARK_MASTER", "SPARK_PROPERTIES_FILE"}
 HANDED_ON_BY_THE_CLUSTER_OVERLAY = {"EXECUTOR_MEMORY"}
 """What means nothing on one machine."""
 
-MOUNTED = {"RULES_FILE", "WEBHOOK_CA_FILE", "WEBHOOK_TOKEN_FILE"}
-"""What is a file beside the repository, and always at the same place in the container."""
+MOUNTED = {"CONFIG_DIR", "WEBHOOK_CA_FILE", "WEBHOOK_TOKEN_FILE"}
+"""What is a file or folder beside the repository, and always at the same place in the container."""
 
 OF_THE_CONTAINER = {"SENSOR_ID"}
 """Each container of a scaled service has its own: its host name."""
 
-GIVEN_UP = {"DISPLAY"}
+GIVEN_UP = {"DISPLAY", "RULES_FILE"}
 """What is read only to say that it has no effect any more."""
 
 Services = dict[str, type[BaseSettings]]

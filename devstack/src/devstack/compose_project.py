@@ -45,7 +45,7 @@ class Stack:
         self._env = os.environ | {
             "COMPOSE_PROJECT_NAME": project,
             "KAFKA_HOST_PORT": str(port),
-            "RULES_FILE": str(rules_file),
+            "CONFIG_DIR": str(rules_file.parent),
             **env,
         }
 
@@ -56,9 +56,12 @@ class Stack:
         for above in folder, folder.parent, folder.parent.parent:
             if (mode := above.stat().st_mode) & READABLE != READABLE:
                 above.chmod(mode | READABLE)
-        rules_file = folder / "rules.yaml"
-        shutil.copy(ROOT / "services/spark-monitor/rules.yaml", rules_file)
-        rules_file.chmod(0o644)
+        rules_file = folder / "config" / "rules.yaml"
+        rules_file.parent.mkdir(exist_ok=True)
+        rules_file.parent.chmod(0o755)
+        for shipped in ("rules.yaml", "rules.test.yaml"):
+            shutil.copy(ROOT / "services/spark-monitor" / shipped, rules_file.parent)
+            (rules_file.parent / shipped).chmod(0o644)
         port, second, third = free_ports(3)
         # The other brokers are of the cluster.
         env = {"KAFKA_2_HOST_PORT": str(second), "KAFKA_3_HOST_PORT": str(third)} | env

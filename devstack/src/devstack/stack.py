@@ -52,7 +52,8 @@ class Services:
         env = {
             "SPARK_JARS_DIR": str(jars),
             "CHECKPOINT_DIR": str(self._state / "checkpoints"),
-            "RULES_FILE": str(ROOT / self._env.get("RULES_FILE", "services/spark-monitor/rules.yaml")),
+            "CONFIG_DIR": str(ROOT / self._env.get("CONFIG_DIR", "config")),
+            "SHIPPED_RULES_FILE": str(ROOT / "services/spark-monitor/rules.yaml"),
         }
         self._start("spark-monitor", ["spark_monitor", "run"], env, own_stdout=True, deadline=30)
 

@@ -117,8 +117,33 @@ def test_rules_with_the_wrong_rights_say_what_to_do(monkeypatch: pytest.MonkeyPa
     with unreadable(file) as user, pytest.raises(SystemExit) as caught:
         load(MonitorSettings)
     assert caught.value.code == (
-        f"RULES_FILE={str(file)!r}: expected a file; user {user} can't read it; on the host: chmod go+r <file>"
+        f"RULES_FILE={str(file)!r}: expected a file, or nothing; "
+        f"user {user} can't read it; on the host: chmod go+r <file>"
     )
+
+
+def test_a_folder_of_rules_that_cannot_be_looked_into_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "config"
+    folder.mkdir()
+    (folder / "rules.yaml").touch()
+    monkeypatch.setenv("CONFIG_DIR", str(folder))
+    with unreadable(folder) as user, pytest.raises(SystemExit) as caught:
+        load(MonitorSettings)
+    assert caught.value.code == (
+        f"CONFIG_DIR={str(folder)!r}: expected a folder; user {user} can't read it; "
+        "on the host: chmod -R go+rX <folder>"
+    )
+
+
+def test_the_own_rules_go_before_the_shipped_ones(tmp_path: Path) -> None:
+    own, shipped, given = tmp_path / "rules.yaml", tmp_path / "shipped.yaml", tmp_path / "given.yaml"
+    settings = MonitorSettings(config_dir=tmp_path, shipped_rules_file=shipped)
+    assert settings.rules == shipped
+    own.touch()
+    assert settings.rules == own
+    assert MonitorSettings(config_dir=tmp_path, rules_file=given).rules == given
 
 
 @pytest.mark.parametrize("name", ["missing.yaml", ""])

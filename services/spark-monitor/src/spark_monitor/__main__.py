@@ -107,7 +107,7 @@ def main() -> None:
         sys.exit(2)
 
     config = settings.load(MonitorSettings)
-    file = getattr(arguments, "file", None) or config.rules_file
+    file = getattr(arguments, "file", None) or config.rules
     if arguments.command == "check-rules":
         sys.exit(check_rules(file))
     if arguments.command == "test-rules":

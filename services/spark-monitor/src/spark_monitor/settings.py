@@ -13,8 +13,13 @@ from servicekit.settings import ReadableFile, ServiceSettings
 from servicekit.unreadable import why_unreadable
 from spark_monitor import time_zones
 
+RULES = "rules.yaml"
+"""The file in CONFIG_DIR."""
 
-def _may_be_read(file: Path) -> Path:
+
+def _may_be_read(file: Path | None) -> Path | None:
+    if file is None:
+        return None
     try:
         file.open("rb").close()
     except PermissionError as error:
@@ -22,6 +27,16 @@ def _may_be_read(file: Path) -> Path:
     except OSError:
         return file  # what else is wrong with it is told where it is read: not every command needs it
     return file
+
+
+def _may_be_looked_into(folder: Path) -> Path:
+    try:
+        (folder / RULES).open("rb").close()
+    except PermissionError as error:
+        raise ValueError(why_unreadable(error, "chmod -R go+rX <folder>")) from error
+    except OSError:
+        return folder  # it has no rules
+    return folder
 
 
 def _is_time_zone(name: str) -> str:
@@ -41,9 +56,9 @@ class MonitorSettings(ServiceSettings):
             description="an address like s3a://bucket/folder, or nothing",
         ),
     ] = None
-    rules_file: Annotated[Path, AfterValidator(_may_be_read), Field(description="a file")] = Path(
-        "services/spark-monitor/rules.yaml"
-    )
+    rules_file: Annotated[Path | None, AfterValidator(_may_be_read), Field(description="a file, or nothing")] = None
+    config_dir: Annotated[Path, AfterValidator(_may_be_looked_into), Field(description="a folder")] = Path("config")
+    shipped_rules_file: Annotated[Path, Field(description="a file")] = Path("services/spark-monitor/rules.yaml")
     spark_jars_dir: Annotated[Path, Field(description="the folder with the connector's jars")] = Path(".local/jars")
     checkpoint_minutes: Annotated[int, Field(ge=1, le=60, description="whole minutes, 1 to 60")] = 5
     driver_memory: Annotated[str, Field(pattern=r"^\d+[mg]$", description="a size like 512m or 2g")] = "512m"
@@ -61,6 +76,12 @@ class MonitorSettings(ServiceSettings):
     tz: Annotated[str, AfterValidator(_is_time_zone), Field(description="a time zone like Asia/Jakarta")] = (
         time_zones.DEFAULT
     )
+
+    @property
+    def rules(self) -> Path:
+        """The file of the rules: RULES_FILE, else the one in `config_dir`, else the shipped one."""
+        own = self.config_dir / RULES
+        return self.rules_file or (own if own.exists() else self.shipped_rules_file)
 
     @cached_property
     def zone(self) -> ZoneInfo:
