@@ -39,7 +39,7 @@ def read(bootstrap: str) -> bytes | None:
 
 
 def processes_of(site: Site) -> list[int]:
-    """Return the pids of ZooKeeper and Kafka: whoever works in the site's folder."""
+    """Return the pids of ZooKeeper and Kafka: what works in the site's folder."""
     pids = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -192,7 +192,7 @@ def test_zookeeper_answers_nobody_without_a_password_and_logs_the_refusal(secure
 
 
 def test_zookeeper_s_entries_are_the_broker_s(secure: SecureStack) -> None:
-    """Whoever came in there without being the broker could still not see a password."""
+    """Anyone who came in there without being the broker could still not see a password."""
     said = ask_zookeeper(secure, "getAcl /config/users/kafka", "$KAFKA_OPTS", check=True)
     assert "'sasl,'kafka" in said
     assert "'world" not in said

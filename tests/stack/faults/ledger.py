@@ -25,7 +25,7 @@ LIMIT, STEP, STEPS = 80, 0.01, 10_000
 RESULT_SECONDS = 240
 LOOK_EVERY_SECONDS = 0.2
 FOLLOW_SECONDS = 60
-"""Docker's log is opened again as often: whoever follows may hear nothing more once it was rotated."""
+"""Docker's log is opened again as often: one who follows may hear nothing more once it was rotated."""
 
 BATCH_SECONDS = 0.02
 
@@ -96,7 +96,7 @@ class MonitorLog(threading.Thread):
             self.join(LOOK_EVERY_SECONDS)
 
     def read_from_the_beginning(self) -> None:
-        """Take what was passed over. Whoever follows more slowly than lines come misses the end of a rotated file.
+        """Take what was passed over. One who follows more slowly than lines come misses the end of a rotated file.
 
         All of the log: asked for what came since a moment Docker 20.10 leaves out every file that it has compressed,
         where the oldest of them is older than that.

@@ -72,7 +72,7 @@ def test_bad_and_good(around: Callable[..., Any], rate: float, seconds: int) -> 
 
 
 def test_two_megabytes(around: Callable[..., Any]) -> None:
-    """The broker takes no message of this size: whoever sends it is told, and nobody else notices."""
+    """The broker takes no message of this size: its sender is told, and nobody else notices."""
     with around("input: a message of 2 MB") as fault:
         fault.ledger.send_bad(b'{"gudang_id":"BAD","suhu":99,"x":"' + b"x" * 2_000_000 + b'"}')
         eventually(lambda: fault.ledger.failed, lambda: "neither taken nor refused by the broker", 30)

@@ -21,7 +21,7 @@ NO_END = "0001-01-01T00:00:00Z"
 FIGURES = (
     "peak", "mean", "duration_seconds", "degree_minutes", "readings", "coverage", "gap_seconds", "mkt", "rules_version",
 )  # fmt: skip
-"""What a record says of its incident besides the message; as annotations, which are text."""
+"""What a record says of its incident beside the message; as annotations, which are text."""
 
 Texts = dict[str, str]
 

@@ -97,7 +97,7 @@ class Inbox:
     def _begin(self) -> bool:
         """At the very first start, go on from the topic's end. Raises KafkaException while Kafka can't answer.
 
-        Whoever turns notification on wants to hear of what comes, not of last week; what is open now is told by its
+        Those who turn notification on want to hear of what comes, not of last week; what is open now is told by its
         next reminder. The end is committed at once: only from then on nothing is left out, whatever happens.
         """
         found = self._consumer.list_topics(INCIDENTS, timeout=KAFKA_SECONDS).topics[INCIDENTS]
@@ -138,7 +138,7 @@ class Inbox:
         log.info("reading", topic=INCIDENTS, partitions=sorted(place.partition for place in partitions))
 
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        """Drop what is not posted yet: it stands behind the position, so whoever reads it now posts it."""
+        """Drop what is not posted yet: it stands behind the position, so the one who reads it now posts it."""
         self._is_member = False
         gone = {place.partition for place in partitions}
         for partition in gone:

@@ -69,7 +69,7 @@ def clear(folder: Path) -> None:
 
 
 def command(role: str, env: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
-    """Return Spark's command for a role, and what it needs of the environment besides `env`."""
+    """Return Spark's command for a role, and what it needs of the environment beside `env`."""
     arguments, more = {"master": master, "worker": worker}[role](env["SPARK_MASTER"])
     if secrets := env.get("SPARK_PROPERTIES_FILE"):
         arguments = [arguments[0], "--properties-file", secrets, *arguments[1:]]
