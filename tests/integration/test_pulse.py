@@ -12,7 +12,7 @@ from messages.topics import CANARY, HEARTBEATS
 from servicekit.kafka_client import connection
 from spark_monitor.health.alert_chain import AlertChain
 from spark_monitor.health.pulse import ASK_SECONDS, Pulse
-from spark_monitor.incidents.inhibition import Causes
+from spark_monitor.incidents.inhibition import Inhibition
 from spark_monitor.rules.file import load
 
 ASKING = 40
@@ -36,7 +36,11 @@ def test_each_notices_soon_that_kafka_is_back(stoppable_kafka: Kafka) -> None:
     told: list[list[str]] = [[] for _ in range(ASKING)]
     pulses = [
         Pulse(
-            connection(stoppable_kafka.bootstrap), dict.fromkeys(topics, 1), Causes(rules), AlertChain(), lines.append
+            connection(stoppable_kafka.bootstrap),
+            dict.fromkeys(topics, 1),
+            Inhibition(rules),
+            AlertChain(),
+            lines.append,
         )
         for lines in told
     ]

@@ -17,7 +17,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from tests import realistic_hour
 
 from devstack.eventually import eventually
-from spark_monitor.engine.checkpoint_storage import LocalPlace
+from spark_monitor.engine.checkpoint_storage import LocalStoragePath
 from spark_monitor.engine.incident_query import publisher, session_for, start, stop_between_batches
 from spark_monitor.incidents import operator
 from spark_monitor.incidents.life_cycle import LifeCycle, Reading, Record, Step
@@ -92,7 +92,7 @@ class Running:
                 self.plans.append(self._query._jsq.explainInternal(False))  # noqa: SLF001 - there is no other way
 
         records = incident_records(self.source.messages(self._session), self._rules, "Asia/Jakarta")
-        self._query = start(records, LocalPlace(self._folder / "checkpoint"), publish or keep)
+        self._query = start(records, LocalStoragePath(self._folder / "checkpoint"), publish or keep)
 
     def wait_for(self, what: str, seconds: float = 60) -> list[Record]:
         """Wait for records whose rule and state are `what`; return those."""

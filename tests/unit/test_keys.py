@@ -16,7 +16,7 @@ from spark_monitor.engine.incident_topic import IncidentTopic
 from spark_monitor.health import pulse
 from spark_monitor.health.alert_chain import AlertChain
 from spark_monitor.health.pulse import Pulse
-from spark_monitor.incidents.inhibition import Causes
+from spark_monitor.incidents.inhibition import Inhibition
 from spark_monitor.rules import file as rules_file
 
 RULES = Path(__file__).parents[2] / "services/spark-monitor/rules.yaml"
@@ -32,7 +32,7 @@ def incidents() -> None:
 
 
 def pulses() -> None:
-    Pulse(connection(NOWHERE), {}, Causes(rules_file.load(RULES)), AlertChain(), lambda _: None)
+    Pulse(connection(NOWHERE), {}, Inhibition(rules_file.load(RULES)), AlertChain(), lambda _: None)
 
 
 @pytest.mark.parametrize(("module", "make"), [(publisher, readings), (incident_topic, incidents), (pulse, pulses)])

@@ -40,7 +40,7 @@ def test_what_comes_within_the_second_goes_out_together() -> None:
     taken = groups.take(101)
     assert messages(taken) == ["a opened 0", "b opened 0"]
     assert taken is not None
-    assert taken.places == ((0, 0), (0, 1))
+    assert taken.record_offsets == ((0, 0), (0, 1))
 
 
 def test_the_next_post_of_a_warehouse_is_due_a_minute_after_the_last() -> None:
@@ -99,7 +99,7 @@ def test_what_says_nothing_new_is_left_out_but_done_with_the_rest(states: list[s
     taken = groups_with(*life("a", *states)).take(1)
     assert messages(taken) == [f"a {each}" for each in left]
     assert taken is not None
-    assert sorted(taken.places) == [(0, offset) for offset in range(len(states))]
+    assert sorted(taken.record_offsets) == [(0, offset) for offset in range(len(states))]
 
 
 def test_the_end_of_one_incident_does_not_hide_another() -> None:
@@ -111,13 +111,13 @@ def test_a_post_has_at_most_500_incidents_and_the_rest_comes_with_the_next() -> 
     groups = groups_with(*(incident(incident_id=f"i{number}") for number in range(501)))
     taken = groups.take(1)
     assert taken is not None
-    assert len(taken.incidents) == len(taken.places) == 500
+    assert len(taken.incidents) == len(taken.record_offsets) == 500
     groups.posted("G1", 2)
     assert groups.take(61.9) is None
     rest = groups.take(62)
     assert rest is not None
     assert [each.incident_id for each in rest.incidents] == ["i500"]
-    assert rest.places == ((0, 500),)
+    assert rest.record_offsets == ((0, 500),)
 
 
 def test_what_another_reads_now_is_forgotten() -> None:
@@ -136,4 +136,4 @@ def test_only_the_places_of_a_forgotten_partition_go() -> None:
     groups.forget({0})
     taken = groups.take(1)
     assert taken is not None
-    assert taken.places == ((1, 7),)
+    assert taken.record_offsets == ((1, 7),)

@@ -3,9 +3,9 @@
 from notifier.positions import Positions
 
 
-def taken(*places: tuple[int, int]) -> Positions:
+def taken(*record_offsets: tuple[int, int]) -> Positions:
     positions = Positions()
-    for place in places:
+    for place in record_offsets:
         positions.take(place)
     return positions
 

@@ -18,23 +18,23 @@ GATHER_SECONDS = 1.0
 INCIDENTS_A_POST = 500
 """About 400 KB: receivers often refuse more than a megabyte. What is over waits for the warehouse's next post."""
 
-Place = tuple[int, int]
+RecordOffset = tuple[int, int]
 """Where a record is in the topic: partition and offset."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What one post says: one entity's incidents in the topic's order, and the places of the records they came from."""
+    """What one post says: one entity's incidents in the topic's order, and where the records were that they came from."""
 
     entity_id: str
     incidents: tuple[Incident, ...]
-    places: tuple[Place, ...]
+    record_offsets: tuple[RecordOffset, ...]
 
 
 @dataclass(slots=True)
 class _Entry:
     incident: Incident
-    places: list[Place]
+    record_offsets: list[RecordOffset]
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class _Waiting:
     since: float
     entries: list[_Entry] = field(default_factory=list)
 
-    def add(self, incident: Incident, place: Place) -> None:
+    def add(self, incident: Incident, place: RecordOffset) -> None:
         """Take a record, unless it says nothing new.
 
         The monitor may write what it wrote before, after a crash: an incident opens and closes once, and nothing comes
@@ -54,14 +54,14 @@ class _Waiting:
         told = next((entry for entry in same if entry.incident.state == incident.state), None)
         ended = next((entry for entry in same if entry.incident.state == State.CLOSED), None)
         if ended is not None:
-            ended.places.append(place)
+            ended.record_offsets.append(place)
         elif told is None:
             self.entries.append(_Entry(incident, [place]))
         elif incident.state == State.OPENED:
-            told.places.append(place)
+            told.record_offsets.append(place)
         else:
             self.entries.remove(told)
-            self.entries.append(_Entry(incident, [*told.places, place]))
+            self.entries.append(_Entry(incident, [*told.record_offsets, place]))
 
 
 class Groups:
@@ -72,7 +72,7 @@ class Groups:
         self._waiting: dict[str, _Waiting] = {}
         self._not_before: dict[str, float] = {}
 
-    def add(self, incident: Incident, place: Place, now: float) -> None:
+    def add(self, incident: Incident, place: RecordOffset, now: float) -> None:
         """Let a record wait for its entity's next post."""
         self._waiting.setdefault(incident.entity_id, _Waiting(since=now)).add(incident, place)
 
@@ -86,7 +86,7 @@ class Groups:
         if rest:
             self._waiting[entity_id] = _Waiting(waiting.since, rest)
         incidents = tuple(entry.incident for entry in taken)
-        return Group(entity_id, incidents, tuple(place for entry in taken for place in entry.places))
+        return Group(entity_id, incidents, tuple(place for entry in taken for place in entry.record_offsets))
 
     def posted(self, entity_id: str, now: float) -> None:
         """Say that an entity's post is out: its interval begins."""
@@ -98,8 +98,8 @@ class Groups:
         gone = set(partitions)
         for entity_id, waiting in list(self._waiting.items()):
             for entry in waiting.entries:
-                entry.places = [place for place in entry.places if place[0] not in gone]
-            waiting.entries = [entry for entry in waiting.entries if entry.places]
+                entry.record_offsets = [place for place in entry.record_offsets if place[0] not in gone]
+            waiting.entries = [entry for entry in waiting.entries if entry.record_offsets]
             if not waiting.entries:
                 del self._waiting[entity_id]
 

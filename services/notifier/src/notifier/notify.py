@@ -13,7 +13,7 @@ from confluent_kafka import Message
 
 from notifier import alertmanager, incident
 from notifier.delivery import Webhook
-from notifier.grouping import Group, Groups, Place
+from notifier.grouping import Group, Groups, RecordOffset
 from notifier.inbox import Inbox
 from notifier.positions import Positions
 from servicekit import heartbeat
@@ -82,7 +82,7 @@ class Notifier:
             return
         self._groups.add(found, place, time.monotonic())
 
-    def _leave_out(self, place: Place, cause: str) -> None:
+    def _leave_out(self, place: RecordOffset, cause: str) -> None:
         self._positions.done([place])
         count = self._left_out["count"] + 1 if self._left_out else 1
         self._left_out = {"count": count, "partition": place[0], "offset": place[1], "cause": cause}
@@ -109,7 +109,7 @@ class Notifier:
     def _finish(self, group: Group) -> None:
         self._on_its_way = None
         self._groups.posted(group.entity_id, time.monotonic())
-        self._positions.done(group.places)
+        self._positions.done(group.record_offsets)
         log.info("posted", host=self._webhook.host, entity_id=group.entity_id, incidents=len(group.incidents))
 
     def _hold_when_full(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from notifier.grouping import Place
+from notifier.grouping import RecordOffset
 
 
 class Positions:
@@ -18,15 +18,15 @@ class Positions:
         """How many records are taken and not done."""
         return sum(map(len, self._open.values()))
 
-    def take(self, place: Place) -> None:
+    def take(self, place: RecordOffset) -> None:
         """Note a record that was read."""
         partition, offset = place
         self._open.setdefault(partition, {})[offset] = None
         self._next[partition] = offset + 1
 
-    def done(self, places: Iterable[Place]) -> None:
+    def done(self, record_offsets: Iterable[RecordOffset]) -> None:
         """Note records that need nothing more; those of partitions that were forgotten meanwhile don't count."""
-        for partition, offset in places:
+        for partition, offset in record_offsets:
             self._open.get(partition, {}).pop(offset, None)
 
     def reached(self) -> Mapping[int, int]:

@@ -30,8 +30,8 @@ from spark_monitor.health.breakdown import Breakdown, BrokenError
 from spark_monitor.health.guard import Guard
 from spark_monitor.health.pulse import Pulse
 from spark_monitor.health.throughput import Throughput
-from spark_monitor.health.watchdog import JAVA_HAS_ENDED, Watch
-from spark_monitor.incidents.inhibition import Causes
+from spark_monitor.health.watchdog import JAVA_HAS_ENDED, Watchdog
+from spark_monitor.incidents.inhibition import Inhibition
 from spark_monitor.results.reporter import Reporter
 from spark_monitor.rules import canary
 from spark_monitor.rules.model import Rules
@@ -86,7 +86,7 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
 
 
 def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease: Lease, guard: Guard) -> int:
-    causes = Causes(rules)
+    causes = Inhibition(rules)
     all_rules = canary.with_canary(rules)
     topics = Topics(config.kafka, [*all_rules.topics, ALERTS, STATUSES, REFUSED, INCIDENTS, HEARTBEATS])
     if not topics.wait(stop):
@@ -139,7 +139,7 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
     def all_tasks_run() -> bool:
         return queries.running_tasks(spark, filter(None, (query.run_id for query in in_real_time))) >= tasks
 
-    watch = Watch(
+    watch = Watchdog(
         in_real_time, in_batches, all_tasks_run, reporter, console.tell, display, figures, topics,
         rules.combined_topics, pulse, quality,
     )  # fmt: skip
@@ -168,7 +168,7 @@ def _checkpoints(
     """Return what the topics have, and where each query goes on; nothing of this once stopped. Raises BrokenError."""
     try:
         kafka = topics.extent(rules.topics)
-        root = queries.checkpoints_place(config, task_slots)
+        root = queries.checkpoint_storage(config, task_slots)
         if not lease.acquire(root, stop):
             return kafka, {}
         return kafka, queries.take_checkpoints(config, rules, kafka, root)

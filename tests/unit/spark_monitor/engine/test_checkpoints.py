@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_monitor.engine.checkpoint_storage import LocalPlace
+from spark_monitor.engine.checkpoint_storage import LocalStoragePath
 from spark_monitor.engine.checkpoints import Checkpoint, Extent, Offsets
 from spark_monitor.engine.queries import starting_offsets
 
@@ -21,7 +21,7 @@ def take(
     end: int = 1000,
 ) -> Checkpoint:
     extent = Extent({"suhu": {"0": first}, "co2": {"0": 0}}, {"suhu": {"0": end}, "co2": {"0": 1000}})
-    return Checkpoint.take(LocalPlace(root), "alerts", layout, elsewhere or {}, extent)
+    return Checkpoint.take(LocalStoragePath(root), "alerts", layout, elsewhere or {}, extent)
 
 
 def on_disk(checkpoint: Checkpoint) -> Path:
@@ -218,7 +218,7 @@ def test_starting_offsets_name_every_partition() -> None:
     assert starting_offsets({}, ["co2"], ends, "earliest") == {"co2": {"0": -2}}
 
 
-class Away(LocalPlace):
+class Away(LocalStoragePath):
     """Can be looked through, but not read: its server has gone meanwhile."""
 
     def read(self) -> bytes:

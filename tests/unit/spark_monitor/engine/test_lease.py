@@ -10,7 +10,7 @@ import pytest
 
 from devstack.eventually import eventually
 from spark_monitor.engine import lease
-from spark_monitor.engine.checkpoint_storage import LocalPlace
+from spark_monitor.engine.checkpoint_storage import LocalStoragePath
 from spark_monitor.engine.lease import LEASE_FILE, Entry, Lease, is_lost, may_take
 from spark_monitor.engine.lock import Holder, TakenError
 
@@ -76,17 +76,17 @@ def _in_quick_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> LocalPlace:
-    return LocalPlace(tmp_path / "root")
+def root(tmp_path: Path) -> LocalStoragePath:
+    return LocalStoragePath(tmp_path / "root")
 
 
-def acquired(root: LocalPlace, name: str) -> Lease:
+def acquired(root: LocalStoragePath, name: str) -> Lease:
     new = Lease(LOCATION, holder(name))
     assert new.acquire(root, threading.Event())
     return new
 
 
-def renewals(root: LocalPlace) -> int:
+def renewals(root: LocalStoragePath) -> int:
     return int(json.loads((root / LEASE_FILE).read())["renewals"])
 
 
@@ -94,7 +94,7 @@ def reason(held: Lease) -> str | None:
     return held.reason_to_end(lambda _line: None, JAKARTA)
 
 
-def test_it_is_renewed_keeps_others_out_and_is_removed_at_the_end(root: LocalPlace) -> None:
+def test_it_is_renewed_keeps_others_out_and_is_removed_at_the_end(root: LocalStoragePath) -> None:
     with acquired(root, "me") as held:
         eventually(lambda: renewals(root) >= 3, lambda: str(renewals(root)))
         with pytest.raises(TakenError, match=f"^CHECKPOINT_LOCATION='{LOCATION}': .* on host host-me since 2026-11-22"):
@@ -103,7 +103,7 @@ def test_it_is_renewed_keeps_others_out_and_is_removed_at_the_end(root: LocalPla
     assert not (root / LEASE_FILE).exists()
 
 
-def test_one_that_is_renewed_no_more_is_taken_over(root: LocalPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_is_renewed_no_more_is_taken_over(root: LocalStoragePath, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "LEASE_SECONDS", 0.3)
     (root / LEASE_FILE).write(entry("other").decode())
     begun = time.monotonic()
@@ -112,7 +112,7 @@ def test_one_that_is_renewed_no_more_is_taken_over(root: LocalPlace, monkeypatch
         assert reason(held) is None
 
 
-def test_the_same_holder_continues_at_once(root: LocalPlace) -> None:
+def test_the_same_holder_continues_at_once(root: LocalStoragePath) -> None:
     (root / LEASE_FILE).write(entry("me").decode())
     begun = time.monotonic()
     with acquired(root, "me"):
@@ -120,7 +120,7 @@ def test_the_same_holder_continues_at_once(root: LocalPlace) -> None:
 
 
 def test_of_two_that_start_at_once_the_first_writer_is_refused(
-    root: LocalPlace, monkeypatch: pytest.MonkeyPatch
+    root: LocalStoragePath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "SETTLE_SECONDS", 0.5)
 
@@ -135,7 +135,7 @@ def test_of_two_that_start_at_once_the_first_writer_is_refused(
     other.join()
 
 
-def test_a_stop_ends_the_wait(root: LocalPlace) -> None:
+def test_a_stop_ends_the_wait(root: LocalStoragePath) -> None:
     (root / LEASE_FILE).write(entry("other").decode())
     stop = threading.Event()
     stop.set()
@@ -143,7 +143,7 @@ def test_a_stop_ends_the_wait(root: LocalPlace) -> None:
     assert (root / LEASE_FILE).read() == entry("other")
 
 
-def test_another_s_lease_ends_the_running_one_which_leaves_it_alone(root: LocalPlace) -> None:
+def test_another_s_lease_ends_the_running_one_which_leaves_it_alone(root: LocalStoragePath) -> None:
     lines: list[str] = []
     with acquired(root, "me") as held:
         (root / LEASE_FILE).write(entry("other").decode())
@@ -156,7 +156,7 @@ def test_another_s_lease_ends_the_running_one_which_leaves_it_alone(root: LocalP
     assert (root / LEASE_FILE).read() == entry("other")
 
 
-def test_a_place_that_is_away_ends_nothing(root: LocalPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_place_that_is_away_ends_nothing(root: LocalStoragePath, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "LEASE_SECONDS", 0.2)
     there, file = root.path.with_name("there"), root.path.with_name("file")
     there.mkdir()
@@ -179,7 +179,7 @@ def test_a_place_that_is_away_ends_nothing(root: LocalPlace, monkeypatch: pytest
         assert reason(held) is None
 
 
-def test_the_death_of_its_thread_is_a_reason(root: LocalPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_death_of_its_thread_is_a_reason(root: LocalStoragePath, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_unused: object) -> bool:
         raise RuntimeError("no more threads")
 
@@ -189,7 +189,7 @@ def test_the_death_of_its_thread_is_a_reason(root: LocalPlace, monkeypatch: pyte
         assert reason(held) == "the lease's thread ended: RuntimeError('no more threads')"
 
 
-def test_without_a_location_there_is_nothing_to_hold(root: LocalPlace) -> None:
+def test_without_a_location_there_is_nothing_to_hold(root: LocalStoragePath) -> None:
     with Lease(None, holder("me")) as held:
         assert held.acquire(root, threading.Event())
         assert reason(held) is None

@@ -10,7 +10,7 @@ import pytest
 from spark_monitor.health import breakdown as words
 from spark_monitor.health.alert_chain import Link
 from spark_monitor.health.breakdown import Breakdown, broken_line, whole_line
-from spark_monitor.health.faults import Facts, Verdict, Watchdog
+from spark_monitor.health.faults import Facts, FaultClock, Verdict
 
 WHOLE = Facts()
 HANGS = Facts(link="Spark")
@@ -20,10 +20,10 @@ At = Callable[[int], Facts]
 
 def watched(at: At, until: int) -> list[tuple[int, Verdict]]:
     """Look each second, from 0 on; return what was to be told, and when. The first restart ends it."""
-    watchdog = Watchdog()
+    clock = FaultClock()
     found: list[tuple[int, Verdict]] = []
     for second in range(until + 1):
-        if verdict := watchdog.look(at(second), second):
+        if verdict := clock.look(at(second), second):
             found.append((second, verdict))
             if verdict.restarts:
                 break
@@ -130,11 +130,11 @@ def test_incidents_that_are_not_found_are_told_and_their_first_batch_may_take_an
 
 
 def test_the_time_in_which_the_process_itself_was_frozen_does_not_count() -> None:
-    watchdog = Watchdog()
-    assert watchdog.look(WHOLE, 0) is None
-    assert watchdog.look(HANGS, 1) is None
-    assert watchdog.look(HANGS, 1000) is None
-    assert [watchdog.look(HANGS, 1000 + second) is None for second in (57, 58)] == [True, True]
+    clock = FaultClock()
+    assert clock.look(WHOLE, 0) is None
+    assert clock.look(HANGS, 1) is None
+    assert clock.look(HANGS, 1000) is None
+    assert [clock.look(HANGS, 1000 + second) is None for second in (57, 58)] == [True, True]
 
 
 AT = dt.datetime(2026, 11, 28, 11, 29, 18, tzinfo=ZoneInfo("Asia/Jakarta"))

@@ -6,7 +6,7 @@ import pytest
 from py4j.protocol import Py4JError, Py4JNetworkError  # type: ignore[import-untyped]
 
 from spark_monitor.health.breakdown import JAVA_ENDED
-from spark_monitor.health.watchdog import Watch
+from spark_monitor.health.watchdog import Watchdog
 
 
 class Gone:
@@ -32,7 +32,7 @@ class Gone:
 )
 def test_a_java_machine_that_is_gone_is_a_reason_to_give_up(error: Exception) -> None:
     nothing = cast(Any, None)
-    watch = Watch(
+    watch = Watchdog(
         [cast(Any, Gone(error))], [], lambda: True, nothing, nothing, nothing, nothing, nothing, (), nothing, nothing
     )
     assert watch.tick() == JAVA_ENDED

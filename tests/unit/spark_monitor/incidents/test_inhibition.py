@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from spark_monitor.incidents.inhibition import Causes
+from spark_monitor.incidents.inhibition import Inhibition
 from spark_monitor.rules.model import Rules
 
 T = 1_763_785_000.0
@@ -44,10 +44,10 @@ def silence(entity: str, seen: float, state: str = "opened", stream: str = "suhu
 
 
 class Times:
-    """Causes as the pulse tells it: each second where the topics are, what comes, what is to be published."""
+    """Inhibition as the pulse tells it: each second where the topics are, what comes, what is to be published."""
 
     def __init__(self, rules: Rules = RULES) -> None:
-        self.causes = Causes(rules)
+        self.causes = Inhibition(rules)
         self.newest: dict[str, float | None] = {"sensor-suhu": None, "sensor-udara": None}
         self.broker_lines: list[str] = []
 
@@ -136,7 +136,7 @@ def test_a_topic_without_a_message_is_not_silent() -> None:
 
 
 def test_a_topic_whose_streams_nobody_waits_for_is_not_asked_about() -> None:
-    assert Causes(RULES).topics == ("sensor-suhu", "sensor-udara")
+    assert Inhibition(RULES).topics == ("sensor-suhu", "sensor-udara")
 
 
 def test_a_topic_is_silent_by_its_slowest_stream_and_a_faster_one_is_said_alone(times: Times) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messages.records import origin_of
-from spark_monitor.engine.checkpoint_storage import LocalPlace
+from spark_monitor.engine.checkpoint_storage import LocalStoragePath
 from spark_monitor.engine.checkpoints import Checkpoint, Extent
 from spark_monitor.rules import file as rules_file
 from spark_monitor.rules.model import Rules
@@ -53,12 +53,12 @@ def test_any_checkpoint_is_gone_on_with_or_said_to_be_damaged(
     tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]
 ) -> None:
     root = tmp_path_factory.mktemp("checkpoints")
-    folder = Checkpoint.take(LocalPlace(root), "alerts", {}, {}, Extent({}, {})).folder
+    folder = Checkpoint.take(LocalStoragePath(root), "alerts", {}, {}, Extent({}, {})).folder
     for name, content in files.items():
         file = Path(str(folder / name))
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-    again = Checkpoint.take(LocalPlace(root), "alerts", {}, {}, Extent({}, {}))
+    again = Checkpoint.take(LocalStoragePath(root), "alerts", {}, {}, Extent({}, {}))
     assert again.folder == folder or again.news
 
 

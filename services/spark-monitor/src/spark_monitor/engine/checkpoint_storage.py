@@ -14,7 +14,7 @@ FILE_MANAGER = "spark.sql.streaming.checkpointFileManagerClass"
 """Spark's option for what makes a checkpoint's files, so that each is whole or not there."""
 
 
-class Place(Protocol):
+class StoragePath(Protocol):
     """A file or a folder. The methods raise OSError."""
 
     def __str__(self) -> str:
@@ -44,7 +44,7 @@ class Place(Protocol):
 
 
 @dataclass(frozen=True)
-class LocalPlace:
+class LocalStoragePath:
     """On this machine's own file system."""
 
     path: Path
@@ -93,7 +93,7 @@ class LocalPlace:
 
 
 @dataclass(frozen=True)
-class HadoopPlace:
+class HadoopStoragePath:
     """On a file system of Hadoop's, with the settings, keys and libraries with which Spark writes there.
 
     `jvm` is py4j's view of Java.

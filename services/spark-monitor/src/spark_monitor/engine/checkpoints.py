@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ValidationError
 
-from spark_monitor.engine.checkpoint_storage import Place
+from spark_monitor.engine.checkpoint_storage import StoragePath
 
 Offsets = dict[str, dict[str, int]]
 """Topic -> number of the partition -> offset, as Spark writes them."""
@@ -76,14 +76,14 @@ class Checkpoint:
     has removed unread readings; those since the last boundary count as unread.
     """
 
-    folder: Place
+    folder: StoragePath
     starting: Offsets
     may_repeat: Repetition
     news: str | None
     gone: Offsets = field(default_factory=dict)
 
     @classmethod
-    def take(cls, root: Place, query: str, layout: dict[str, Any], elsewhere: Offsets, kafka: Extent) -> Self:
+    def take(cls, root: StoragePath, query: str, layout: dict[str, Any], elsewhere: Offsets, kafka: Extent) -> Self:
         """Return what `query` goes on from, and note it in `root`. Raises OSError.
 
         `layout`: all that the checkpoint depends on, as JSON. `elsewhere`: where another query stands, for topics that
@@ -118,7 +118,7 @@ class Checkpoint:
 
     @classmethod
     def _anew(
-        cls, root: Place, query: str, entry: _Entry, news: str | None, may_repeat: Repetition = "everything"
+        cls, root: StoragePath, query: str, entry: _Entry, news: str | None, may_repeat: Repetition = "everything"
     ) -> Self:
         """Note the entry, and leave nothing of the folders before it."""
         (root / f"{query}.json").write(entry.model_dump_json(indent=2))
@@ -145,14 +145,14 @@ class Checkpoint:
         return self.starting | _read_until(self.folder)
 
 
-def _read(file: Place) -> _Entry | None:
+def _read(file: StoragePath) -> _Entry | None:
     try:
         return _Entry.model_validate_json(file.read())
     except (FileNotFoundError, ValidationError):
         return None
 
 
-def _read_until(folder: Place) -> Offsets:
+def _read_until(folder: StoragePath) -> Offsets:
     """Return where the last completed batch ended."""
     for number in sorted(_batches(folder / "commits"), reverse=True):
         offsets = _offsets(folder / "offsets" / str(number))
@@ -161,7 +161,7 @@ def _read_until(folder: Place) -> Offsets:
     return _offsets(folder / FIRST_OFFSETS) or {}
 
 
-def _stands_at(folder: Place) -> Offsets:
+def _stands_at(folder: StoragePath) -> Offsets:
     """Return where the last completed batch began.
 
     Its beginning, not its end: a stateful query that starts without its state fills it from that batch again.
@@ -175,7 +175,7 @@ def _stands_at(folder: Place) -> Offsets:
     return _offsets(folder / FIRST_OFFSETS) or {}
 
 
-def _damaged(folder: Place) -> str | None:
+def _damaged(folder: StoragePath) -> str | None:
     """Return the first file without which Spark could not go on, as it is called in `folder`; None if all are well."""
     if not (folder / FIRST_OFFSETS).exists():
         return None  # Nothing was read yet, so nothing can be lost.
@@ -193,18 +193,18 @@ def _damaged(folder: Place) -> str | None:
     return None
 
 
-def _batches(log: Place) -> list[int]:
+def _batches(log: StoragePath) -> list[int]:
     return [int(name) for name in log.names() if name.isdigit()]
 
 
-def _offsets(file: Place) -> Offsets | None:
+def _offsets(file: StoragePath) -> Offsets | None:
     """Return the offsets in one of Spark's log files, None if it has none: their last line is the JSON."""
     found = _last_json(file)
     is_whole = isinstance(found, dict) and all(isinstance(partitions, dict) for partitions in found.values())
     return found if is_whole else None
 
 
-def _last_json(file: Place) -> Any:  # noqa: ANN401 - any JSON
+def _last_json(file: StoragePath) -> Any:  # noqa: ANN401 - any JSON
     try:
         return json.loads(file.read().decode().splitlines()[-1])
     except ConnectionError:

@@ -9,7 +9,7 @@ from cachetools import TTLCache
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from spark_monitor.engine.checkpoint_storage import Place
+from spark_monitor.engine.checkpoint_storage import StoragePath
 from spark_monitor.engine.incident_topic import IncidentTopic
 from spark_monitor.engine.supervisor import cause_of
 from spark_monitor.incidents.life_cycle import Record, from_json
@@ -47,7 +47,7 @@ def session_for(spark: SparkSession) -> SparkSession:
     return session
 
 
-def start(records: DataFrame, folder: Place, publish: Callable[[DataFrame, int], None]) -> StreamingQuery:
+def start(records: DataFrame, folder: StoragePath, publish: Callable[[DataFrame, int], None]) -> StreamingQuery:
     """Start the query on what `incident_records` returns; `folder` has its checkpoint."""
     query: StreamingQuery = (
         records.writeStream.queryName("incidents")

@@ -20,7 +20,7 @@ import structlog
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pydantic import BaseModel, ValidationError
 
-from spark_monitor.engine.checkpoint_storage import Place
+from spark_monitor.engine.checkpoint_storage import StoragePath
 from spark_monitor.engine.lock import Holder, TakenError
 
 events = structlog.get_logger()
@@ -106,7 +106,7 @@ class Lease:
         if self._thread is not None:
             self._thread.join(RELEASE_SECONDS)
 
-    def acquire(self, root: Place, stop: threading.Event) -> bool:
+    def acquire(self, root: StoragePath, stop: threading.Event) -> bool:
         """Return True when this process has the lease in `root`, False if `stop` was set before.
 
         Raises TakenError, or OSError from the place.
@@ -141,7 +141,7 @@ class Lease:
             return None
         return f"the lease's thread ended: {self._failure!r}"
 
-    def _keep(self, file: Place) -> None:
+    def _keep(self, file: StoragePath) -> None:
         """Renew the lease until it is another's, or released: then remove it."""
         try:
             while not self._released.wait(RENEW_SECONDS):
@@ -153,7 +153,7 @@ class Lease:
         except Exception as error:  # noqa: BLE001 - reason_to_end says it
             self._failure = error
 
-    def _renew(self, file: Place) -> bool:
+    def _renew(self, file: StoragePath) -> bool:
         """Return False if the lease is another's now."""
         try:
             found = _read(file)
@@ -167,7 +167,7 @@ class Lease:
             events.warning("the lease can't be renewed now", location=self._location, cause=str(error))
         return True
 
-    def _write(self, file: Place) -> None:
+    def _write(self, file: StoragePath) -> None:
         self._entry = self._entry.model_copy(update={"renewals": self._entry.renewals + 1})
         file.write(self._entry.model_dump_json())
 
@@ -176,7 +176,7 @@ class Lease:
         return TakenError("CHECKPOINT_LOCATION", str(self._location), entry.holder if entry else None)
 
 
-def _read(file: Place) -> bytes | None:
+def _read(file: StoragePath) -> bytes | None:
     try:
         return file.read()
     except FileNotFoundError:

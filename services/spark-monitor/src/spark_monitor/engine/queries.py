@@ -24,7 +24,7 @@ from spark_monitor.detection.status import (
     with_contemporaries,
     with_newest,
 )
-from spark_monitor.engine.checkpoint_storage import HadoopPlace, LocalPlace, Place
+from spark_monitor.engine.checkpoint_storage import HadoopStoragePath, LocalStoragePath, StoragePath
 from spark_monitor.engine.checkpoints import Checkpoint, Extent, Offsets
 from spark_monitor.engine.incident_query import PassOn, publisher, session_for, stop_between_batches
 from spark_monitor.engine.incident_query import start as start_incidents
@@ -135,14 +135,14 @@ def running_tasks(spark: SparkSession, run_ids: Iterable[str]) -> int:
     return sum(stage.numActiveTasks for stage in stages if stage is not None)
 
 
-def checkpoints_place(config: MonitorSettings, task_slots: int) -> Place:
+def checkpoint_storage(config: MonitorSettings, task_slots: int) -> StoragePath:
     """Return where the checkpoints are. If that is elsewhere, Java starts, which can reach it, for Spark later."""
     if config.checkpoint_location is None:
-        return LocalPlace(config.checkpoint_dir)
-    return HadoopPlace(java(config, task_slots), config.checkpoint_location.rstrip("/"))
+        return LocalStoragePath(config.checkpoint_dir)
+    return HadoopStoragePath(java(config, task_slots), config.checkpoint_location.rstrip("/"))
 
 
-def take_checkpoints(config: MonitorSettings, rules: Rules, kafka: Extent, root: Place) -> dict[str, Checkpoint]:
+def take_checkpoints(config: MonitorSettings, rules: Rules, kafka: Extent, root: StoragePath) -> dict[str, Checkpoint]:
     """Return each query's checkpoint, and note it in `root`; `kafka`: what the topics have. Raises OSError."""
     combined = {name: status.streams for name, status in rules.statuses.items()}
     state = [config.state_partitions, NEAR_SECONDS, SLOT_SECONDS, SLOTS, READINGS_A_SLOT]
@@ -204,7 +204,7 @@ def _read(spark: SparkSession, config: MonitorSettings, topics: Iterable[str], s
     )
 
 
-def _start(name: str, outgoing: DataFrame, folder: Place, config: MonitorSettings) -> StreamingQuery:
+def _start(name: str, outgoing: DataFrame, folder: StoragePath, config: MonitorSettings) -> StreamingQuery:
     query: StreamingQuery = (
         outgoing.writeStream.queryName(name)
         .format("kafka")

@@ -151,7 +151,7 @@ class _Count:
     is_told: bool = False
 
 
-class Watchdog:
+class FaultClock:
     """Counts for how long each fault lasts. Times are in seconds of one monotonic clock."""
 
     def __init__(self) -> None:

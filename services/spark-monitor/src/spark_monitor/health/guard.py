@@ -23,8 +23,8 @@ from spark_monitor.engine.queries import ALERTS_QUERY, INCIDENTS_QUERY
 from spark_monitor.health import breakdown as words
 from spark_monitor.health.alert_chain import AlertChain, Link
 from spark_monitor.health.breakdown import Breakdown, broken_line, whole_line
-from spark_monitor.health.faults import LOOP_NOTICED_SECONDS, Facts, Watchdog
-from spark_monitor.health.watchdog import REPORTER_MAY_LAG_SECONDS, Watch
+from spark_monitor.health.faults import LOOP_NOTICED_SECONDS, Facts, FaultClock
+from spark_monitor.health.watchdog import REPORTER_MAY_LAG_SECONDS, Watchdog
 from spark_monitor.results.reporter import Reporter
 
 log = structlog.get_logger()
@@ -53,10 +53,10 @@ class Guard(threading.Thread):
         self._note = folder / "broken-since"
         self._is_told = False
         self._stop_event = stop
-        self._watchdog = Watchdog()
+        self._clock = FaultClock()
         self._living: list[threading.Thread] = []
         self._reporter: Reporter | None = None
-        self._watch: Watch | None = None
+        self._watch: Watchdog | None = None
         self._broke_at: float | None = None
         self._deciding = threading.Lock()
         self._reason: Breakdown | None = None
@@ -66,7 +66,7 @@ class Guard(threading.Thread):
         """Give the monitor up when one of these threads has ended; one that has not begun yet is waited for."""
         self._living.extend(threads)
 
-    def looks_at(self, reporter: Reporter, watch: Watch | None = None) -> None:
+    def looks_at(self, reporter: Reporter, watch: Watchdog | None = None) -> None:
         """Look at these, too, from now on."""
         self._reporter, self._watch = reporter, watch
 
@@ -108,7 +108,7 @@ class Guard(threading.Thread):
         link = self.chain.broken_at(now)
         self._log_chain(link, now)
         facts = self._facts(link, now)
-        verdict = self._watchdog.look(facts, now)
+        verdict = self._clock.look(facts, now)
         if verdict is None:
             is_whole = facts.is_proven and link is None and not facts.status_stalls and not facts.incidents_stall
             if self._is_told and is_whole:

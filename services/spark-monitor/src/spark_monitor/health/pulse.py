@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from messages.topics import CANARY, HEARTBEATS, INCIDENTS
 from servicekit.kafka_client import KEYED, Connection
 from spark_monitor.health.alert_chain import BACK_WITHIN_SECONDS, AlertChain
-from spark_monitor.incidents.inhibition import Causes
+from spark_monitor.incidents.inhibition import Inhibition
 from spark_monitor.incidents.life_cycle import Record
 from spark_monitor.rules import canary
 
@@ -34,7 +34,7 @@ class Pulse(threading.Thread):
         self,
         kafka: Connection,
         partitions: Mapping[str, int],
-        causes: Causes,
+        causes: Inhibition,
         chain: AlertChain,
         tell: Callable[[str], None],
     ) -> None:

@@ -34,7 +34,7 @@ JAVA_HAS_ENDED = (Py4JError, ConnectionError)
 
 
 @dataclass
-class Watch:
+class Watchdog:
     """What is looked at, once a `tick`. The queries `in_batches` begin when alerts have been seen to come."""
 
     in_real_time: Sequence[SupervisedQuery]

@@ -40,7 +40,7 @@ class _Topic:
         return 0 if self.newest is None else self.asked_at - self.newest
 
 
-class Causes:
+class Inhibition:
     """Knows which topics are silent and whether Kafka answers, and what is to be said of it. Thread-safe."""
 
     def __init__(self, rules: Rules) -> None:

@@ -10,7 +10,7 @@ from pyroaring import BitMap64
 Generation = defaultdict[str, BitMap64]
 
 
-class Seen:
+class Deduplication:
     """The source offsets of results, in compressed bitmaps: a million of them take some hundred kilobytes.
 
     Two generations are kept. `start_generation` is called at each checkpoint boundary and forgets the one before the

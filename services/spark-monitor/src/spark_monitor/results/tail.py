@@ -16,7 +16,7 @@ from messages import records
 from messages.records import origin_of
 from messages.topics import ALERTS, HEARTBEATS, INCIDENTS, REFUSED, RESULTS, STATUSES
 from spark_monitor.engine.checkpoints import Repetition
-from spark_monitor.results.deduplication import Seen
+from spark_monitor.results.deduplication import Deduplication
 from spark_monitor.results.listener import Listener, Partition, Record, Result
 from spark_monitor.results.position_file import PositionFile
 
@@ -46,7 +46,7 @@ class Tail:
         self._may_repeat = may_repeat
         self._folder = positions
         self._files: dict[Partition, PositionFile] = {}
-        self._seen: dict[Partition, Seen] = defaultdict(Seen)
+        self._seen: dict[Partition, Deduplication] = defaultdict(Deduplication)
         self._positions: dict[Partition, int] = {}
         self._told_until: dict[Partition, int] = {}
         self._read_back_from: dict[Partition, int] = {}

@@ -20,7 +20,7 @@ SECTIONS = ("streams", "alerts", "statuses")
 DEEPEST = 8
 """Steps in a path; the deepest of the model has 5."""
 
-Place = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Mistake:
     """Something wrong: where in the file (`line` from 1), at which path, and what was expected."""
 
     line: int
-    place: Place
+    place: KeyPath
     text: str
 
     def said(self, file: Path) -> str:
@@ -85,18 +85,18 @@ class _Lines:
     """Where each path of a YAML document stands, and which names are used twice in one mapping."""
 
     def __init__(self, root: yaml.Node) -> None:
-        self._lines: dict[Place, int] = {}
-        self.duplicates: list[Place] = []
+        self._lines: dict[KeyPath, int] = {}
+        self.duplicates: list[KeyPath] = []
         self._walk(root, ())
 
-    def mistake(self, place: Place, text: str) -> Mistake:
+    def mistake(self, place: KeyPath, text: str) -> Mistake:
         """Return a mistake at a path, or at the nearest one above it that is in the file."""
         known = place
         while known and known not in self._lines:
             known = known[:-1]
         return Mistake(self._lines.get(known, 1), place, text)
 
-    def _walk(self, node: yaml.Node, place: Place) -> None:
+    def _walk(self, node: yaml.Node, place: KeyPath) -> None:
         if len(place) > DEEPEST:
             return  # Perhaps an alias inside of what it stands for, which never ends.
         if isinstance(node, yaml.MappingNode):
@@ -146,7 +146,7 @@ _ANY_STREAM = {
 }
 
 
-def _contradictions(data: dict[str, Any], parts: dict[str, dict[str, Any]]) -> Iterator[tuple[Place, str]]:
+def _contradictions(data: dict[str, Any], parts: dict[str, dict[str, Any]]) -> Iterator[tuple[KeyPath, str]]:
     """Yield where parts that are right by themselves do not fit together."""
     streams: dict[str, Stream] = parts["streams"]
     yield from _strangers(data)
@@ -159,11 +159,11 @@ def _contradictions(data: dict[str, Any], parts: dict[str, dict[str, Any]]) -> I
         yield from _contradictions_of_status(name, status, data, parts)
 
 
-def _strangers(data: dict[str, Any]) -> Iterator[tuple[Place, str]]:
+def _strangers(data: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     """Yield who refers to a stream that is not in the file, whatever else is wrong with either."""
     streams = data.get("streams")
     known = sorted(map(str, streams)) if isinstance(streams, dict) else []
-    references: list[tuple[Place, Any]] = []
+    references: list[tuple[KeyPath, Any]] = []
     for section, field in ("alerts", "stream"), ("statuses", "streams"):
         for name, content in (data.get(section) or {}).items() if isinstance(data.get(section), dict) else ():
             found = content.get(field) if isinstance(content, dict) else None
@@ -176,7 +176,7 @@ def _strangers(data: dict[str, Any]) -> Iterator[tuple[Place, str]]:
             yield place, f"expected one of the streams {', '.join(known)}; found {found!r}"
 
 
-def _clashes(streams: dict[str, Stream]) -> Iterator[tuple[Place, str]]:
+def _clashes(streams: dict[str, Stream]) -> Iterator[tuple[KeyPath, str]]:
     """Yield streams that share a topic but can't be told apart by their value's field."""
     first: dict[str, str] = {}
     taken: dict[tuple[str, str], str] = {}
@@ -191,7 +191,7 @@ def _clashes(streams: dict[str, Stream]) -> Iterator[tuple[Place, str]]:
             yield ("streams", name, "value_field"), f"expected another than that of {other}, which reads the same topic"
 
 
-def _names_of_the_monitor(parts: dict[str, dict[str, Any]]) -> Iterator[tuple[Place, str]]:
+def _names_of_the_monitor(parts: dict[str, dict[str, Any]]) -> Iterator[tuple[KeyPath, str]]:
     """Yield what has the canary's name, or reads its topic: the monitor adds these itself."""
     for section in "streams", "alerts":
         if canary.NAME in parts[section]:
@@ -201,9 +201,9 @@ def _names_of_the_monitor(parts: dict[str, dict[str, Any]]) -> Iterator[tuple[Pl
             yield ("streams", name, "topic"), "expected another topic: this one is the monitor's own"
 
 
-def _contradictions_of_alert(name: str, alert: Alert, stream: Stream) -> Iterator[tuple[Place, str]]:
+def _contradictions_of_alert(name: str, alert: Alert, stream: Stream) -> Iterator[tuple[KeyPath, str]]:
     lowest, highest = stream.plausible
-    limits: dict[Place, float] = {(alert.comparison,): alert.threshold}
+    limits: dict[KeyPath, float] = {(alert.comparison,): alert.threshold}
     limits |= {("overrides", entity): limit for entity, limit in alert.overrides.items()}
     for place, limit in limits.items():
         if not lowest <= limit <= highest:
@@ -218,7 +218,7 @@ def _contradictions_of_alert(name: str, alert: Alert, stream: Stream) -> Iterato
 
 def _contradictions_of_status(
     name: str, status: Status, data: dict[str, Any], parts: dict[str, dict[str, Any]]
-) -> Iterator[tuple[Place, str]]:
+) -> Iterator[tuple[KeyPath, str]]:
     place = ("statuses", name)
     fields = {parts["streams"][stream].entity_field for stream in status.streams if stream in parts["streams"]}
     if len(fields) > 1:

@@ -24,7 +24,7 @@ from spark_monitor.health.alarm_quality import (
     stale,
     top_sources,
 )
-from spark_monitor.results.deduplication import Seen
+from spark_monitor.results.deduplication import Deduplication
 
 KAFKA_SECONDS = 10
 SAID = {"manageable": "dapat ditangani", "too many": "terlalu banyak", "flood": "banjir"}
@@ -49,7 +49,7 @@ class Report:
     def of(cls, alerts: Iterable[Told], incidents: Iterable[Told], since: float, now: float) -> Self:
         """Count alerts and incidents, each once; `incidents` are all that Kafka has, to know which are open."""
         report = cls(since, now)
-        seen = Seen()
+        seen = Deduplication()
         for at, value in alerts:
             try:
                 report._count_alert(at, records.alert(value), seen)
@@ -62,7 +62,7 @@ class Report:
                 report.passed += 1
         return report
 
-    def _count_alert(self, at: float, alert: records.Alert, seen: Seen) -> None:
+    def _count_alert(self, at: float, alert: records.Alert, seen: Deduplication) -> None:
         partition, offset = records.origin_of(alert["alert_id"])
         if self.since < at <= self.now and seen.add(f"{partition} {alert['rule']}", offset):
             self.alerts[alert["entity_id"]] += 1
