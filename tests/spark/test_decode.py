@@ -23,7 +23,7 @@ def test_a_reading_keeps_its_values_exactly(spark: SparkSession, warehouse: Rule
     assert reading is not None
     assert reading.refusal is None
     assert (reading.stream, reading.entity_id, reading.sensor_id) == ("suhu", "G1", "S-1")
-    assert (reading.amount, reading.event_time, reading.received) == (84.31, RECEIVED - 1.25, RECEIVED)
+    assert (reading.value, reading.event_time, reading.received_at) == (84.31, RECEIVED - 1.25, RECEIVED)
     assert reading.origin == "sensor-suhu-gudang-0-0"
 
 
@@ -63,7 +63,7 @@ def decoded(spark: SparkSession, warehouse: Rules) -> dict[str, Row]:
 def test_is_accepted(decoded: dict[str, Row], name: str) -> None:
     assert decoded[name].refusal is None
     assert decoded[name].entity_id is not None
-    assert decoded[name].amount is not None
+    assert decoded[name].value is not None
 
 
 @pytest.mark.parametrize("message", [changed(timestamp=...), changed(timestamp=None)])
@@ -188,4 +188,4 @@ HOSTILE = {
 
 def test_what_is_beside_a_reading_s_fields_is_passed_over(spark: SparkSession, warehouse: Rules) -> None:
     for row in decode(kafka_rows(spark, [("suhu", message) for message in HOSTILE.values()]), warehouse).collect():
-        assert (row.refusal, row.entity_id, row.amount) == (None, "G1", 84.0)
+        assert (row.refusal, row.entity_id, row.value) == (None, "G1", 84.0)

@@ -57,8 +57,8 @@ def test_every_message_is_a_reading_or_a_refusal(
             assert row.refusal.code
             assert row.refusal.message
             continue
-        assert -90 <= row.amount <= 200, row
-        assert not math.isnan(row.amount)
+        assert -90 <= row.value <= 200, row
+        assert not math.isnan(row.value)
         assert 0 <= row.event_time <= RECEIVED + MAX_AHEAD_SECONDS, row
         assert 1 <= len(row.entity_id) <= MAX_NAME_LENGTH, row
         assert row.entity_id.isprintable(), row

@@ -73,6 +73,6 @@ def test_the_time_may_be_kafkas_or_in_another_field(spark: SparkSession) -> None
 def test_streams_on_one_topic_are_told_apart_by_their_values_field(spark: SparkSession) -> None:
     rules = Rules.model_validate({"streams": {"a": STREAM, "b": STREAM | {"value_field": "w"}}})
     found = decode(rows(spark, {"id": "E", "v": 1}, {"id": "E", "w": 2}), rules).orderBy("offset").collect()
-    assert [(reading.stream, reading.amount) for reading in found] == [("a", 1.0), ("b", 2.0)]
+    assert [(reading.stream, reading.value) for reading in found] == [("a", 1.0), ("b", 2.0)]
     (both,) = decode(rows(spark, {"id": "E", "v": 1, "w": 2}), rules).collect()
     assert both.refusal.code == "AmbiguousReading", "one of its values would be lost"

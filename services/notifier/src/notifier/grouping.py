@@ -24,7 +24,7 @@ RecordOffset = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What one post says: one entity's incidents in the topic's order, and where the records were that they came from."""
+    """What one post says: one entity's incidents in the topic's order, and where the records of them were."""
 
     entity_id: str
     incidents: tuple[Incident, ...]

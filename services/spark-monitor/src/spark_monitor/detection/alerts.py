@@ -19,14 +19,14 @@ def threshold(alert: Alert, entity: Column) -> Column:
     return F.coalesce(*own, F.lit(alert.threshold))
 
 
-def is_raised(alert: Alert, entity: Column, amount: Column) -> Column:
+def is_raised(alert: Alert, entity: Column, value: Column) -> Column:
     """Say whether a value of the alert's stream is beyond the limit that holds for the entity."""
     limit = threshold(alert, entity)
     return {
-        "above": amount > limit,
-        "at_least": amount >= limit,
-        "below": amount < limit,
-        "at_most": amount <= limit,
+        "above": value > limit,
+        "at_least": value >= limit,
+        "below": value < limit,
+        "at_most": value <= limit,
     }[alert.comparison]
 
 
@@ -39,7 +39,7 @@ def alert_messages(rules: Rules) -> list[Column]:
         F.when(
             F.col("refusal").isNull()
             & (F.col("stream") == alert.stream)
-            & is_raised(alert, F.col("entity_id"), F.col("amount")),
+            & is_raised(alert, F.col("entity_id"), F.col("value")),
             message(
                 HEARTBEATS if name == canary.NAME else ALERTS,
                 F.col("entity_id"),
@@ -58,11 +58,11 @@ def _alert(name: str, alert: Alert, stream: Stream) -> Column:
         F.lit(alert.stream).alias("stream"),
         F.col("entity_id"),
         F.col("sensor_id"),
-        F.col("amount").alias("value"),
+        F.col("value"),
         F.lit(stream.unit).alias("unit"),
         threshold(alert, F.col("entity_id")).alias("threshold"),
         F.col("event_time"),
-        F.col("received").alias("received_at"),
+        F.col("received_at"),
         *remark,
         _words(alert, stream).alias("message"),
     )
@@ -73,7 +73,7 @@ def _words(alert: Alert, stream: Stream) -> Column:
     return filled(
         alert.message,
         entity=F.col("entity_id"),
-        value=F.format_string(stream.value_format, F.col("amount")),
+        value=F.format_string(stream.value_format, F.col("value")),
         unit=F.lit(stream.unit),
         threshold=F.format_string(stream.value_format, threshold(alert, F.col("entity_id"))),
         time=F.from_unixtime(F.floor("event_time"), TIME_FORMAT),

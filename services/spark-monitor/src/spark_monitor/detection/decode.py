@@ -36,9 +36,9 @@ def decode(messages: DataFrame, rules: Rules) -> DataFrame:
     Takes `key, value, topic, partition, offset, timestamp`. Returns one row for each row:
 
     - `topic, partition, offset` as they were; `origin` is `topic-partition-offset`;
-    - `key, value` of a refused message, null of a reading: copying 64 kB costs more than reading them;
-    - `received`: Kafka's timestamp, epoch seconds (the broker's clock, as the topics use LogAppendTime);
-    - `stream, entity_id, sensor_id, amount, event_time`: the reading, `amount` in the stream's unit;
+    - `refused_key, refused_value` of a refused message, null of a reading: copying 64 kB costs more than reading them;
+    - `received_at`: Kafka's timestamp, epoch seconds (the broker's clock, as the topics use LogAppendTime);
+    - `stream, entity_id, sensor_id, value, event_time`: the reading, `value` in the stream's unit;
     - `refusal`: null, or `struct<code, message>`; then the reading's columns must not be used.
     """
     _register_fields(messages.sparkSession, rules)
@@ -49,7 +49,7 @@ def decode(messages: DataFrame, rules: Rules) -> DataFrame:
         "key",
         "value",
         F.concat_ws("-", "topic", "partition", "offset").alias("origin"),
-        F.col("timestamp").cast("double").alias("received"),
+        F.col("timestamp").cast("double").alias("received_at"),
         F.call_function(FIELDS, "topic", "value").alias("found"),
     )
     refusal = _refusal(rules)
@@ -58,14 +58,14 @@ def decode(messages: DataFrame, rules: Rules) -> DataFrame:
         "topic",
         "partition",
         "offset",
-        F.when(is_refused, F.col("key")).alias("key"),
-        F.when(is_refused, F.col("value")).alias("value"),
+        F.when(is_refused, F.col("key")).alias("refused_key"),
+        F.when(is_refused, F.col("value")).alias("refused_value"),
         "origin",
-        "received",
+        "received_at",
         F.col("found.stream").alias("stream"),
         F.col("found.entity_string").alias("entity_id"),
         F.col("found.sensor_string").substr(1, MAX_NAME_LENGTH).alias("sensor_id"),
-        F.col("found.value_number").alias("amount"),
+        F.col("found.value_number").alias("value"),
         _event_time().alias("event_time"),
         refusal.alias("refusal"),
     )
@@ -143,7 +143,7 @@ def _refusal(rules: Rules) -> Column:
     entity_field = _by_stream(rules, lambda stream: F.lit(stream.entity_field))
     time_field = _by_stream(rules, lambda stream: F.lit(stream.event_time))
     entity = F.col("found.entity_string")
-    amount = F.col("found.value_number")
+    value = F.col("found.value_number")
     event_time = _event_time()
 
     checks: list[tuple[Column, str, Column]] = [
@@ -167,12 +167,12 @@ def _refusal(rules: Rules) -> Column:
             F.concat(value_field, F.lit(": diharapkan angka, diterima "), _shown("value")),
         ),
         (
-            is_integer & (amount != F.floor(amount)),
+            is_integer & (value != F.floor(value)),
             "InvalidValue",
             F.concat(value_field, F.lit(": diharapkan bilangan bulat, diterima "), _shown("value")),
         ),
         (
-            ~amount.between(minimum, maximum),
+            ~value.between(minimum, maximum),
             "ImplausibleValue",
             F.concat(
                 value_field,
@@ -192,7 +192,7 @@ def _refusal(rules: Rules) -> Column:
             F.concat(time_field, F.lit(": diharapkan detik sejak 1970 (epoch), diterima "), _shown("time")),
         ),
         (
-            event_time - F.col("received") > MAX_AHEAD_SECONDS,
+            event_time - F.col("received_at") > MAX_AHEAD_SECONDS,
             "FutureTimestamp",
             F.concat(
                 time_field,
@@ -220,7 +220,7 @@ def _by_stream(rules: Rules, of: Callable[[Stream], Column]) -> Column:
 
 def _event_time() -> Column:
     """Return the reading's own time; other people's producers may leave it out, then it is when Kafka got it."""
-    return F.when(_absent("time"), F.col("received")).otherwise(F.col("found.time_number"))
+    return F.when(_absent("time"), F.col("received_at")).otherwise(F.col("found.time_number"))
 
 
 def _absent(name: str) -> Column:

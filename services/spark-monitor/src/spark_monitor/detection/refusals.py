@@ -21,8 +21,8 @@ def refusal_message() -> Column:
         F.col("refusal").isNotNull(),
         message(
             REFUSED,
-            F.substring(F.col("key"), 1, MAX_KEY_BYTES),
-            F.substring(F.col("value"), 1, MAX_VALUE_BYTES),
+            F.substring(F.col("refused_key"), 1, MAX_KEY_BYTES),
+            F.substring(F.col("refused_value"), 1, MAX_VALUE_BYTES),
             F.array(
                 _header("topic", F.col("topic")),
                 _header("partition", F.col("partition")),

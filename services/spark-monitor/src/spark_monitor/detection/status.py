@@ -42,10 +42,10 @@ def with_newest(readings: DataFrame, rules: Rules) -> DataFrame:
     """Add each stream's newest reading so far to every accepted reading (see `readings.decode`).
 
     A reading counts for every status that its stream is part of, once for each. Returns `status` (its name),
-    `entity_id`, `reading` (struct<stream, event_time, received, offset, amount, origin>) and, for each combined stream,
-    `newest_<stream>` (struct<event_time, received, amount>: by event time, then by arrival).
+    `entity_id`, `reading` (struct<stream, event_time, received_at, offset, value, origin>) and, for each combined
+    stream, `newest_<stream>` (struct<event_time, received_at, value>: by event time, then by arrival).
     """
-    kept = F.struct("event_time", "received", "amount")
+    kept = F.struct("event_time", "received_at", "value")
     part_of = F.coalesce(
         *(
             F.when(F.col("stream") == stream, F.array(*map(F.lit, rules.statuses_with(stream))))
@@ -56,7 +56,7 @@ def with_newest(readings: DataFrame, rules: Rules) -> DataFrame:
         readings.select("*", F.explode(part_of).alias("status"))
         .groupBy("status", "entity_id")
         .agg(
-            F.last(F.struct("stream", "event_time", "received", "offset", "amount", "origin")).alias("reading"),
+            F.last(F.struct("stream", "event_time", "received_at", "offset", "value", "origin")).alias("reading"),
             *(F.max(F.when(F.col("stream") == name, kept)).alias(f"newest_{name}") for name in rules.combined_streams),
         )
     )
@@ -65,7 +65,7 @@ def with_newest(readings: DataFrame, rules: Rules) -> DataFrame:
 def with_contemporaries(newest: DataFrame, rules: Rules) -> DataFrame:
     """Add what each stream had around the time of the reading.
 
-    Takes what `with_newest` returns and adds, for each stream, `around_<stream>` (array<struct<event_time, amount>>):
+    Takes what `with_newest` returns and adds, for each stream, `around_<stream>` (array<struct<event_time, value>>):
     the last arrived readings with event times in the reading's slot and NEAR_SECONDS on both sides.
     """
     at = F.col("reading.event_time")
@@ -78,9 +78,9 @@ def with_contemporaries(newest: DataFrame, rules: Rules) -> DataFrame:
         "*", F.explode(F.when(neighbour.isNull(), F.array(own)).otherwise(F.array(own, other))).alias("slot")
     )
     carried = ["reading", *(f"newest_{name}" for name in rules.combined_streams)]
-    kept = F.struct(at.alias("event_time"), F.col("reading.amount").alias("amount"))
+    kept = F.struct(at.alias("event_time"), F.col("reading.value").alias("value"))
     # By arrival, not by event time: in a ring, an older round must make room for the one being read.
-    arrival = F.struct("reading.received", "reading.offset")
+    arrival = F.struct("reading.received_at", "reading.offset")
     grouped = spread.groupBy("status", "entity_id", F.pmod(F.col("slot.number"), F.lit(SLOTS)).alias("ring")).agg(
         F.last(F.struct(F.col("slot.is_own").alias("is_own"), *carried)).alias("last"),
         *(
@@ -118,7 +118,7 @@ def status_messages(paired: DataFrame, rules: Rules) -> DataFrame:
     )
     usable = ages.select(
         "status", "entity_id", "reading", "within", "event_time", "own_newest",
-        *(F.when(F.col(f"{name}_age") <= F.col("within"), F.col(f"{name}.amount")).alias(name) for name in streams),
+        *(F.when(F.col(f"{name}_age") <= F.col("within"), F.col(f"{name}.value")).alias(name) for name in streams),
         *(f"{name}_age" for name in streams),
     )  # fmt: skip
     # An out-of-order reading says nothing new about now; one from long before may still complete the history.
@@ -143,7 +143,7 @@ def _status(name: str, status: Status, rules: Rules) -> Column:
         *(F.col(f"{stream}_age").alias(f"{stream}_age_seconds") for stream in status.streams),
         F.col("reading.stream").alias("stream"),
         _alerts_of_the_reading(status, rules).alias("alerts"),
-        F.col("reading.received").alias("received_at"),
+        F.col("reading.received_at").alias("received_at"),
     )
 
 
@@ -158,10 +158,10 @@ def _times(streams: tuple[str, ...]) -> list[Column]:
 
 
 def _side(name: str) -> Column:
-    """Return the stream's reading that belongs to the one at hand, else its newest: struct<event_time, amount>."""
+    """Return the stream's reading that belongs to the one at hand, else its newest: struct<event_time, value>."""
     at, newest = F.col("reading.event_time"), F.col(f"newest_{name}.event_time")
-    itself = F.struct(at.alias("event_time"), F.col("reading.amount").alias("amount"))
-    last = F.struct(newest.alias("event_time"), F.col(f"newest_{name}.amount").alias("amount"))
+    itself = F.struct(at.alias("event_time"), F.col("reading.value").alias("value"))
+    last = F.struct(newest.alias("event_time"), F.col(f"newest_{name}.value").alias("value"))
     return (
         F.when(F.col("reading.stream") == name, itself)
         .when((newest <= at) & (_apart(newest, at) <= F.col("within")), last)
@@ -178,14 +178,14 @@ def _apart(one: Column, other: Column) -> Column:
 
 
 def _nearest(name: str) -> Column:
-    """Return the stream's reading nearest to the one at hand, or null: struct<event_time, amount>."""
+    """Return the stream's reading nearest to the one at hand, or null: struct<event_time, value>."""
     at = F.col("reading.event_time")
     near = F.filter(f"around_{name}", lambda other: _apart(other["event_time"], at) <= NEAR_SECONDS)
     by_distance = F.transform(
         near,
         lambda other: F.struct(
             _apart(other["event_time"], at).alias("distance"),
-            F.struct(other["event_time"].alias("event_time"), other["amount"].alias("amount")).alias("reading"),
+            F.struct(other["event_time"].alias("event_time"), other["value"].alias("value")).alias("reading"),
         ),
     )
     return F.array_min(by_distance)["reading"]
@@ -218,7 +218,7 @@ def _alerts_of_the_reading(status: Status, rules: Rules) -> Column:
     """Return the names of the alerts that the reading itself raises: others then see a state end without limits."""
     raised = [
         F.when(
-            (F.col("reading.stream") == alert.stream) & is_raised(alert, F.col("entity_id"), F.col("reading.amount")),
+            (F.col("reading.stream") == alert.stream) & is_raised(alert, F.col("entity_id"), F.col("reading.value")),
             F.lit(name),
         )
         for name, alert in rules.alerts_in(status).items()

@@ -37,13 +37,13 @@ SORTED_TOGETHER = 100_000
 
 
 class Reading(NamedTuple):
-    """An accepted reading; `value` is in the stream's unit, `event_time` and `received` (by Kafka) in epoch seconds."""
+    """An accepted reading; `value` is in the stream's unit, `event_time` and Kafka's `received_at` in epoch seconds."""
 
     stream: str
     sensor_id: str | None
     value: float
     event_time: float
-    received: float
+    received_at: float
 
 
 class StateError(ValueError):
@@ -197,10 +197,10 @@ class _Turn:
             return
         state = self._streams.get(stream.name)
         if state is None:
-            state = self._streams[stream.name] = _StreamState(float("-inf"), reading.received)
+            state = self._streams[stream.name] = _StreamState(float("-inf"), reading.received_at)
         if stream.silence is not None:
             self._hear(stream, state, reading)
-        state.seen = max(state.seen, reading.received)
+        state.seen = max(state.seen, reading.received_at)
         if reading.event_time <= state.newest:
             return
         is_after_gap = reading.event_time - state.newest > stream.sampling.silent_after
@@ -215,16 +215,16 @@ class _Turn:
             name = ""
         sensor = state.sensors.get(name)
         if sensor is None:
-            state.sensors[name] = _Sensor(reading.event_time, reading.received)
+            state.sensors[name] = _Sensor(reading.event_time, reading.received_at)
         else:
             sensor.is_known = sensor.is_known or reading.event_time != sensor.newest
             sensor.newest = max(sensor.newest, reading.event_time)
-            sensor.seen = max(sensor.seen, reading.received)
-        if state.quiet is not None and reading.received > state.quiet.since:
-            self._end_silence(stream, None, state.quiet, reading.received)
-            state.quiet, state.back_at = None, reading.received
-        if sensor is not None and sensor.quiet is not None and reading.received > sensor.quiet.since:
-            self._end_silence(stream, name, sensor.quiet, reading.received)
+            sensor.seen = max(sensor.seen, reading.received_at)
+        if state.quiet is not None and reading.received_at > state.quiet.since:
+            self._end_silence(stream, None, state.quiet, reading.received_at)
+            state.quiet, state.back_at = None, reading.received_at
+        if sensor is not None and sensor.quiet is not None and reading.received_at > sensor.quiet.since:
+            self._end_silence(stream, name, sensor.quiet, reading.received_at)
             sensor.quiet = None
 
     def _judge(self, stream: _Stream, rule: _Rule, reading: Reading, *, is_after_gap: bool) -> None:

@@ -147,7 +147,7 @@ def _accepted(spark: SparkSession, rules: Rules, folder: Path) -> dict[int, list
     readings = accepted(decode(rows, rules)).orderBy("partition", "offset")
     by_test: dict[int, list[tuple[str, incidents.Reading]]] = defaultdict(list)
     for row in readings.select(
-        "partition", "entity_id", "stream", "sensor_id", "amount", "event_time", "received"
+        "partition", "entity_id", "stream", "sensor_id", "value", "event_time", "received_at"
     ).collect():  # fmt: skip
         by_test[row.partition].append((row.entity_id, incidents.Reading(*row[2:])))
     return by_test
@@ -172,8 +172,8 @@ def _incident_lines(
             take(first, life.look(first, states[first], due[first]))
 
     for entity_id, reading in readings:
-        look_until(reading.received)
-        take(entity_id, life.take(entity_id, states.get(entity_id), [reading], reading.received))
+        look_until(reading.received_at)
+        take(entity_id, life.take(entity_id, states.get(entity_id), [reading], reading.received_at))
     if until is not None:
         look_until(START + until)
     return lines
