@@ -12,7 +12,7 @@ from pathlib import Path
 from devstack.layout import ROOT, Site
 from devstack.processes import Processes, StackError, running
 
-KAFKA_POM = ROOT / "infra" / "local" / "pom.xml"
+KAFKA_POM = ROOT / "devstack" / "pom.xml"
 SPARK_POM = ROOT / "services" / "spark-monitor" / "pom.xml"
 FETCH_SECONDS = 1800
 
