@@ -15,7 +15,7 @@ KILL = """
 import os
 for number in filter(str.isdigit, os.listdir("/proc")):
     with open(f"/proc/{number}/cmdline", "rb") as file:
-        if int(number) != os.getpid() and b"producer_suhu" in file.read():
+        if int(number) != os.getpid() and b"/venv/bin/producer" in file.read():
             os.kill(int(number), 9)
 """
 
