@@ -31,7 +31,7 @@ def is_raised(alert: Alert, entity: Column, value: Column) -> Column:
 
 
 def alert_messages(rules: Rules) -> list[Column]:
-    """Return, for a reading (see `readings.decode`), a message for each rule: null where it is not raised, or refused.
+    """Return, for a reading (see `decode.decode`), a message for each rule: null where it is not raised, or refused.
 
     `alert_id` is made of where the reading is in Kafka and the rule, so a replay makes the same id again.
     """

@@ -16,7 +16,7 @@ MAX_KEY_BYTES = 64 * 1024
 
 
 def refusal_message() -> Column:
-    """Return the message for a refused reading (see `readings.decode`), null for an accepted one."""
+    """Return the message for a refused reading (see `decode.decode`), null for an accepted one."""
     return F.when(
         F.col("refusal").isNotNull(),
         message(

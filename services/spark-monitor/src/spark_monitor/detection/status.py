@@ -39,7 +39,7 @@ READINGS_A_SLOT = 20
 
 
 def with_newest(readings: DataFrame, rules: Rules) -> DataFrame:
-    """Add each stream's newest reading so far to every accepted reading (see `readings.decode`).
+    """Add each stream's newest reading so far to every accepted reading (see `decode.decode`).
 
     A reading counts for every status that its stream is part of, once for each. Returns `status` (its name),
     `entity_id`, `reading` (struct<stream, event_time, received_at, offset, value, origin>) and, for each combined

@@ -1,7 +1,7 @@
 """Readings -> records of incidents, through Spark's own stateful operator with its timers, in micro-batches.
 
 Real-time Mode does not know this operator; it need not, as an incident takes half a minute to begin. Spark keeps the
-state of each entity (see `incidents`) and calls when it is due, in the next batch.
+state of each entity (see `life_cycle`) and calls when it is due, in the next batch.
 """
 
 import traceback
@@ -24,7 +24,7 @@ from spark_monitor.incidents.life_cycle import LifeCycle, Reading, StateError, S
 from spark_monitor.rules.model import Rules
 
 STATE_FORMAT = 1
-"""Of the text that `incidents` keeps. Another number, and the query starts over, without what was open."""
+"""Of the text that `life_cycle` keeps. Another number, and the query starts over, without what was open."""
 
 FAILURE = "failure"
 """The `kind` of a row that is no record, but says that an entity can't be worked on."""
