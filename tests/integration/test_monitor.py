@@ -185,6 +185,7 @@ def test_52000_historic_readings_lose_nothing(monitor: MonitorProcess, client: C
     assert lines.total() == expected_alerts.total()
 
 
+@pytest.mark.long  # make test stops the container instead: tests/stack/test_stack.py
 def test_what_came_while_it_was_stopped_is_printed_once_and_nothing_again(
     monitor: MonitorProcess, client: Client
 ) -> None:
