@@ -162,8 +162,8 @@ def test_a_topic_may_go_and_come_back(monitor: MonitorProcess, client: Client, b
     rules_file.write_text(yaml.safe_dump(rules, allow_unicode=True, sort_keys=False), "utf-8")
     events = len(monitor.events)
     monitor.start()
-    anew = [event["query"] for event in monitor.events[events:] if "starting over" in str(event.get("event"))]
-    assert anew == ["alerts", "status"]
+    started_over = [event["query"] for event in monitor.events[events:] if "starting over" in str(event.get("event"))]
+    assert started_over == ["alerts", "status"]
     producer = Producer({"bootstrap.servers": broker.bootstrap})
     producer.produce("sensor-suhu", b'{"sensor_id":"S9","temperature":95}', "S9")
     assert producer.flush(10) == 0
