@@ -31,6 +31,7 @@ def main(results: Path, picture: Path) -> None:
                 panel.annotate(f" {value:,.1f}", (value, title_), va="bottom", fontsize=7)
             panel.axvline(read["round_trip_ms"][rate]["p50"], color="#2980b9", linewidth=1, linestyle=":")
             panel.set_xscale("log")
+            panel.margins(x=0.12)  # room for the figure behind the longest bar
             panel.set_title(f"{title}, {int(rate):,} readings/s", fontsize=9)
     for panel in panels[-1]:
         panel.set_xlabel("ms: bar p50, line to p99; dotted: Kafka alone")

@@ -24,7 +24,7 @@ from spark_monitor.health.alert_chain import AlertChain
 log.configure("spark-monitor", "info", "json")
 guard.ORDERLY_SECONDS = guard.SAY_SECONDS = 1
 folder = pathlib.Path(sys.argv[1])
-java = subprocess.Popen(["sleep", "600"])
+java = subprocess.Popen(["sleep", "600"])  # a machine that hangs
 SparkContext._gateway = SimpleNamespace(proc=java)
 guarding = guard.Guard(AlertChain(), sys.stdout, datetime.UTC, folder, threading.Event())
 guarding.start()
@@ -36,7 +36,7 @@ if sys.argv[3] == "dead":
     guarding.must_live(dead)
 else:
     guarding.give_up(breakdown.SPARK_HANGS, 75)
-time.sleep(600)
+time.sleep(600)  # this is the fault: the main thread hangs
 """
 """Its main thread hangs. The arguments: a folder, how many lines are written to stdout before, what is wrong."""
 

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from spark_monitor.health.alarm_quality import (
-    MAX_INCIDENTS,
     AlarmQuality,
     Opening,
     chattering,
@@ -14,6 +13,7 @@ from spark_monitor.health.alarm_quality import (
     stale,
     top_sources,
 )
+from spark_monitor.results.tail import MAX_INCIDENTS
 
 NOW = 1_763_785_000.0
 DAY = 86_400

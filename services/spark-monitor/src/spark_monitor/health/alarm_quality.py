@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from messages.records import Alert, Incident
 from spark_monitor.results.listener import Listener, Result
+from spark_monitor.results.tail import MAX_INCIDENTS
 
 WINDOW_SECONDS = 600
 MANAGEABLE = 1
@@ -25,9 +26,6 @@ CHATTERING = 3
 CHATTERING_SECONDS = 60
 STALE_SECONDS = 24 * 3600
 TOP = 3
-
-MAX_INCIDENTS = 50_000
-"""How many are remembered, should a sender invent warehouses."""
 
 
 @dataclass(frozen=True, slots=True)

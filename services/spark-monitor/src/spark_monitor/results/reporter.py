@@ -78,7 +78,7 @@ class Reporter(threading.Thread):
             self._assign(known)
             while not self._finish.is_set():
                 self._read()
-            ends = self._ends(self._partitions)
+            ends = self._ends()
             while not self._tail.has_reached(ends):
                 self._read()
             self._tail.end()
@@ -161,12 +161,12 @@ class Reporter(threading.Thread):
         if error is not None:
             log.warning("position not committed", cause=error.str())
 
-    def _ends(self, partitions: Mapping[str, int]) -> dict[Partition, int]:
+    def _ends(self) -> dict[Partition, int]:
         """Return the end offset of each partition as it is now."""
         return {
             (topic, number): self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=KAFKA_SECONDS)[
                 1
             ]
             for topic in RESULTS
-            for number in range(partitions[topic])
+            for number in range(self._partitions[topic])
         }
