@@ -27,6 +27,9 @@ from devstack.kafka import Kafka, local_kafka
 DEADLINE = 30
 STOP_SECONDS = 10
 MEMORY_KIB = 64 * 1024
+NOT_KNOWN = "Kafka does not know the topic: readings wait"
+FULL = "local queue is full, the loop waits for Kafka"
+LITTLE_ROOM = 5
 NAMES_OF_SETTINGS = ("KAFKA_", "LOG_", "SUHU_", "KELEMBABAN_", "GUDANG_", "SENSOR_", "HEARTBEAT_")
 
 
@@ -283,7 +286,7 @@ def test_readings_wait_while_the_broker_does_not_know_the_topic(topic: Topic, st
     producer = start(topic, SUHU_INTERVAL_SECONDS="0.1")
     topic.wait_for(9)
     topic.delete()
-    producer.wait_for("Kafka does not know the topic: readings wait")
+    producer.wait_for(NOT_KNOWN)
     known_no_longer = time.time()
     time.sleep(2)  # this is what is tested: all that is measured meanwhile waits
     topic.create()
@@ -319,6 +322,7 @@ class Outage:
     """A broker away in mid-stream, from `gone` to `back`, and what three producers did, by how they ended.
 
     `patient` has room for all its readings. `crowded` has little, none from `full` on. `stopped` was stopped meanwhile.
+    `full` lies behind `gone`: a slow machine fills so small a queue before, too.
     """
 
     gone: float
@@ -339,7 +343,7 @@ def outage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outage]:
     """Stop the broker under three producers and start it again; it is away as long as `stopped` tries to flush."""
     variables = {
         "patient": {"SUHU_INTERVAL_SECONDS": str(PATIENT_INTERVAL)},
-        "crowded": {"SUHU_INTERVAL_SECONDS": "0.05", "SUHU_QUEUE_MESSAGES": "5"},
+        "crowded": {"SUHU_INTERVAL_SECONDS": "0.05", "SUHU_QUEUE_MESSAGES": str(LITTLE_ROOM)},
         "stopped": {"SUHU_INTERVAL_SECONDS": "0.05"},
     }
     site = new_site(tmp_path_factory.mktemp("outage-kafka"))
@@ -351,9 +355,10 @@ def outage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outage]:
         for topic in topics.values():
             topic.wait_for(9)
 
+        before = len(running["crowded"].events(FULL))
         broker.stop_broker()
         gone = time.time()
-        running["crowded"].wait_for("local queue is full, the loop waits for Kafka", unsent=5)
+        eventually(lambda: len(running["crowded"].events(FULL)) > before, lambda: "the queue never fills")
         full = time.time()
         ended = {"stopped": running["stopped"].stop()}
         heartbeat_at = running["patient"].heartbeat.stat().st_mtime
@@ -369,10 +374,16 @@ def outage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outage]:
 
 @pytest.mark.parametrize("name", ["patient", "crowded"])
 def test_what_is_acknowledged_outlives_the_broker_s_absence(outage: Outage, name: str) -> None:
-    """No reading twice, either: the broker knows those again whose acknowledgement was lost."""
+    """Nor is a reading there twice, but for one case.
+
+    The broker knows those again whose acknowledgement was lost. If it came back without its topics, the client gave up
+    what was under way: that is sent again as new, and may have been written before.
+    """
     messages = outage.topics[name].messages()
-    assert outage.ended[name] == {"code": 0, "acknowledged": len(messages), "failed": 0, "unsent": 0}
-    assert len({message.value() for message in messages}) == len(messages)
+    different = len({message.value() for message in messages})
+    assert outage.ended[name] == {"code": 0, "acknowledged": different, "failed": 0, "unsent": 0}
+    given_up = any(event["event"] == NOT_KNOWN for event in outage.events[name])
+    assert len(messages) - different <= (LITTLE_ROOM if given_up else 0)
 
 
 @pytest.mark.parametrize("gudang", ["G1", "G2", "G3"])
