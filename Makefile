@@ -19,6 +19,8 @@ $(VENV)/ready: requirements/build.txt requirements/dev.txt $(PACKAGES:%=%/pyproj
 	@pip install --quiet --require-hashes -r requirements/build.txt
 	@pip install --quiet --require-hashes --no-build-isolation -r requirements/dev.txt
 	@pip install --quiet --no-deps --no-build-isolation $(PACKAGES:%=--editable ./%)
+	@# Spark's launcher names this jar twice if it knows it by its name; Java then refuses the archive of its classes.
+	@cd $(VENV)/lib/python3*/site-packages/pyspark/jars && mv slf4j-api-*.jar spark-slf4j-api.jar
 	@touch $@
 
 # Its tools are not the services' own, and must not decide on their versions.
@@ -62,10 +64,21 @@ check-rules: $(VENV)/ready ## Say every mistake in the rules, or in RULES_FILE=.
 
 .PHONY: test-rules
 test-rules: $(VENV)/ready ## Run the rules' own tests, or those beside RULES_FILE=...
-	@SPARK_JARS_DIR="$$(python -m devstack.jars)" && export SPARK_JARS_DIR && python -m spark_monitor test-rules $(RULES_FILE)
+	@java="$$(python -m devstack.spark_java)" && eval "$$java" && python -m spark_monitor test-rules $(RULES_FILE)
 
 .PHONY: test
-test: lint test-unit test-spark test-integration test-stack test-faults ## Tests and checks of every day; sets up what it needs
+test: lint ## Tests and checks of every day; sets up what it needs
+	@# What is not timed runs side by side.
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(AUDIT)/ready java test-unit test-spark images
+	$(MAKE) --no-print-directory test-integration test-stack test-faults
+
+.PHONY: java
+java: $(VENV)/ready
+	@python -m devstack.spark_java >/dev/null
+
+.PHONY: images
+images:
+	@if docker info >/dev/null 2>&1; then docker compose --profile '*' build --quiet; fi
 
 .PHONY: test-unit
 test-unit: $(VENV)/ready $(AUDIT)/ready ## Pure code, seconds

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack import jars
+from devstack import spark_java
 from devstack.kafka import Kafka, kafka_running, local_kafka
 from devstack.layout import ROOT, Site
 from devstack.monitor_process import Client, create_topics
@@ -48,9 +48,10 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
 
 
 @pytest.fixture(scope="module")
-def spark_jars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def java(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the settings of the monitor's Java."""
     with running(tmp_path_factory.mktemp("jars-log")) as processes:
-        return jars.fetch(jars.SPARK_POM, Site().jars, processes)
+        return spark_java.environment(Site(), processes)
 
 
 @pytest.fixture(scope="module")

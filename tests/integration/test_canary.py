@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +27,7 @@ BREAK_SECONDS = 45
 
 
 @pytest.fixture(scope="module")
-def monitor(broker: Kafka, spark_jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitorProcess]:
+def monitor(broker: Kafka, java: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitorProcess]:
     """Run a monitor whose rules wait for the temperatures."""
     folder = tmp_path_factory.mktemp("canary")
     rules = yaml.safe_load((ROOT / "services/spark-monitor/rules.yaml").read_text("utf-8"))
@@ -36,7 +35,7 @@ def monitor(broker: Kafka, spark_jars: Path, tmp_path_factory: pytest.TempPathFa
         stream.pop("silence", None)
     rules["streams"]["suhu"]["silence"] = {"interval": 1}
     (folder / "rules.yaml").write_text(yaml.safe_dump(rules, allow_unicode=True))
-    process = MonitorProcess(broker.bootstrap, folder, spark_jars, RULES_FILE=str(folder / "rules.yaml"))
+    process = MonitorProcess(broker.bootstrap, folder, java, RULES_FILE=str(folder / "rules.yaml"))
     process.start()
     yield process
     process.end()

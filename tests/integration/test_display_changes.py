@@ -13,9 +13,9 @@ from devstack.monitor_process import Client, MonitorProcess, records
 
 @pytest.mark.long
 def test_changes_shows_a_warehouse_only_when_its_state_changes(
-    broker: Kafka, spark_jars: Path, client: Client, tmp_path: Path
+    broker: Kafka, java: dict[str, str], client: Client, tmp_path: Path
 ) -> None:
-    quiet = MonitorProcess(broker.bootstrap, tmp_path, spark_jars, SHOW="changes", STARTING_OFFSETS="latest")
+    quiet = MonitorProcess(broker.bootstrap, tmp_path, java, SHOW="changes", STARTING_OFFSETS="latest")
     try:
         quiet.start()
         for number, suhu in enumerate([70, 85, 86, 87, 70, 71, 88]):

@@ -22,8 +22,8 @@ MOST_RESIDENT_MIB = 1024
 
 
 @pytest.fixture(scope="module")
-def monitor(broker: Kafka, spark_jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitorProcess]:
-    process = MonitorProcess(broker.bootstrap, tmp_path_factory.mktemp("hostile"), spark_jars)
+def monitor(broker: Kafka, java: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitorProcess]:
+    process = MonitorProcess(broker.bootstrap, tmp_path_factory.mktemp("hostile"), java)
     process.start()
     yield process
     process.end()

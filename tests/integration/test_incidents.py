@@ -40,10 +40,10 @@ def started_for_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def monitor(
-    broker: Kafka, spark_jars: Path, started_for_files: Path, tmp_path_factory: pytest.TempPathFactory
+    broker: Kafka, java: dict[str, str], started_for_files: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MonitorProcess]:
     path = f"{started_for_files}:{os.environ['PATH']}"
-    process = MonitorProcess(broker.bootstrap, tmp_path_factory.mktemp("monitor"), spark_jars, PATH=path)
+    process = MonitorProcess(broker.bootstrap, tmp_path_factory.mktemp("monitor"), java, PATH=path)
     process.start()
     yield process
     process.end()
@@ -173,10 +173,10 @@ def test_a_kill_loses_and_repeats_nothing(monitor: MonitorProcess, client: Clien
 
 @pytest.mark.long
 def test_only_incidents_are_shown_when_asked_for(
-    monitor: MonitorProcess, broker: Kafka, client: Client, spark_jars: Path, tmp_path: Path
+    monitor: MonitorProcess, broker: Kafka, client: Client, java: dict[str, str], tmp_path: Path
 ) -> None:
     assert monitor.stop() == 0
-    quiet = MonitorProcess(broker.bootstrap, tmp_path, spark_jars, SHOW="incidents", STARTING_OFFSETS="latest")
+    quiet = MonitorProcess(broker.bootstrap, tmp_path, java, SHOW="incidents", STARTING_OFFSETS="latest")
     try:
         quiet.start()
         steady(client, "QUIET", time.time() - 200, [85.0] * 40)

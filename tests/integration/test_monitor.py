@@ -20,9 +20,9 @@ from devstack.monitor_process import TOPICS, Client, MonitorProcess, create_topi
 
 
 @pytest.fixture(scope="module")
-def monitor(broker: Kafka, spark_jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitorProcess]:
+def monitor(broker: Kafka, java: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitorProcess]:
     """Run the monitor that the tests share; those that stop it start it again."""
-    process = MonitorProcess(broker.bootstrap, tmp_path_factory.mktemp("monitor"), spark_jars)
+    process = MonitorProcess(broker.bootstrap, tmp_path_factory.mktemp("monitor"), java)
     process.start()
     yield process
     process.end()

@@ -91,19 +91,17 @@ def spark_settings(file: Path, endpoint: str, secret: str) -> str:
     return str(file)
 
 
-def monitor_on(folder: Path, broker: Kafka, spark_jars: Path, endpoint: str) -> MonitorProcess:
+def monitor_on(folder: Path, broker: Kafka, java: dict[str, str], endpoint: str) -> MonitorProcess:
     """Return a monitor with a folder of its own and its checkpoints in the store."""
     settings = spark_settings(folder / "spark.properties", endpoint, SECRET)
-    return MonitorProcess(
-        broker.bootstrap, folder, spark_jars, CHECKPOINT_LOCATION=LOCATION, SPARK_PROPERTIES_FILE=settings
-    )
+    return MonitorProcess(broker.bootstrap, folder, java, CHECKPOINT_LOCATION=LOCATION, SPARK_PROPERTIES_FILE=settings)
 
 
 @pytest.fixture(scope="module")
 def monitor(
-    broker: Kafka, spark_jars: Path, endpoint: str, tmp_path_factory: pytest.TempPathFactory
+    broker: Kafka, java: dict[str, str], endpoint: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MonitorProcess]:
-    process = monitor_on(tmp_path_factory.mktemp("monitor"), broker, spark_jars, endpoint)
+    process = monitor_on(tmp_path_factory.mktemp("monitor"), broker, java, endpoint)
     process.start()
     yield process
     process.end()
@@ -155,9 +153,9 @@ def lease(store: S3FileSystem) -> dict[str, Any]:
 
 
 @pytest.fixture
-def other(broker: Kafka, spark_jars: Path, endpoint: str, tmp_path: Path) -> MonitorProcess:
+def other(broker: Kafka, java: dict[str, str], endpoint: str, tmp_path: Path) -> MonitorProcess:
     """Return a monitor that is not started yet, with a CHECKPOINT_DIR of its own, as on another machine."""
-    return monitor_on(tmp_path, broker, spark_jars, endpoint)
+    return monitor_on(tmp_path, broker, java, endpoint)
 
 
 def test_another_monitor_is_refused_while_this_one_lives_and_takes_over_after_a_kill(
@@ -210,14 +208,14 @@ def test_a_file_that_was_cut_off_is_said(monitor: MonitorProcess, client: Client
 
 
 def test_a_wrong_key_is_refused_with_the_name_of_the_setting(
-    broker: Kafka, spark_jars: Path, endpoint: str, tmp_path: Path
+    broker: Kafka, java: dict[str, str], endpoint: str, tmp_path: Path
 ) -> None:
     env = os.environ | {
         "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap,
         "CHECKPOINT_DIR": str(tmp_path),
         "CHECKPOINT_LOCATION": LOCATION,
         "SPARK_PROPERTIES_FILE": spark_settings(tmp_path / "spark.properties", endpoint, "another"),
-        "SPARK_JARS_DIR": str(spark_jars),
+        **java,
         "RULES_FILE": str(ROOT / "services/spark-monitor/rules.yaml"),
     }
     ended = subprocess.run(

@@ -39,11 +39,11 @@ def rules_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def monitor(
-    broker: Kafka, spark_jars: Path, rules_file: Path, tmp_path_factory: pytest.TempPathFactory
+    broker: Kafka, java: dict[str, str], rules_file: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MonitorProcess]:
     """Run a monitor on that file; its checkpoint lives on over the changes."""
     folder = tmp_path_factory.mktemp("monitor")
-    process = MonitorProcess(broker.bootstrap, folder, spark_jars, RULES_FILE=str(rules_file))
+    process = MonitorProcess(broker.bootstrap, folder, java, RULES_FILE=str(rules_file))
     process.start()
     yield process
     process.end()
@@ -199,13 +199,13 @@ def test_a_bad_file_is_refused_with_every_mistake(tmp_path: Path) -> None:
     assert all(line.startswith(f"{bad}:") for line in lines)
 
 
-def test_the_rules_own_tests_show_a_changed_limit(tmp_path: Path, spark_jars: Path) -> None:
+def test_the_rules_own_tests_show_a_changed_limit(tmp_path: Path, java: dict[str, str]) -> None:
     """That all pass on the shipped rules is tested in the container (tests/stack/test_stack.py)."""
     changed = tmp_path / "rules.yaml"
     changed.write_text(SHIPPED.read_text("utf-8").replace("above: 70", "above: 71"), "utf-8")
     failed = subprocess.run(
         [sys.executable, "-m", "spark_monitor", "test-rules", str(changed), str(SHIPPED.with_suffix(".test.yaml"))],
-        env=os.environ | {"SPARK_JARS_DIR": str(spark_jars)}, capture_output=True, text=True, check=False,
+        env=os.environ | java, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert failed.returncode == 1
     assert "[Stage" not in failed.stderr

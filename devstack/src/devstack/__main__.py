@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from devstack import jars, prerequisites, stack
+from devstack import jars, prerequisites, spark_java, stack
 from devstack.kafka import Kafka
 from devstack.layout import ROOT, Site
 from devstack.processes import Processes, StackError, StopRequested, running
@@ -44,9 +44,9 @@ def _start(site: Site, producers_at: str, processes: Processes) -> None:
 
     if line := stack.old_setting(ROOT / ".env"):
         _say(line)
-    step(1, "jars (Maven fetches them the first time: minutes)")
+    step(1, "jars, Java's classes (the first time: minutes)")
     jars.fetch(jars.KAFKA_POM, site.jars, processes)
-    spark_jars = jars.fetch(jars.SPARK_POM, site.jars, processes)
+    java = spark_java.environment(site, processes)
     kafka = Kafka(site, processes)
     services = stack.Services(site, processes, stack.user_environment(ROOT / ".env"))
     step(2, "ZooKeeper")
@@ -56,7 +56,7 @@ def _start(site: Site, producers_at: str, processes: Processes) -> None:
     step(4, "topics")
     services.create_topics()
     step(5, "monitor (Spark)")
-    services.start_monitor(spark_jars)
+    services.start_monitor(java)
     step(6, "producers, then the first heartbeats")
     services.start_producers(stack.AT_SITE[producers_at])
     services.wait_until_ready()

@@ -1,16 +1,12 @@
-"""Jars, fetched and built once by Maven as a pom.xml and the Java sources beside it tell.
-
-`python -m devstack.jars` prints the folder with the monitor's.
-"""
+"""Jars, fetched and built once by Maven as a pom.xml and the Java sources beside it tell."""
 
 import contextlib
 import hashlib
-import sys
 import tempfile
 from pathlib import Path
 
-from devstack.layout import ROOT, Site
-from devstack.processes import Processes, StackError, running
+from devstack.layout import ROOT
+from devstack.processes import Processes
 
 KAFKA_POM = ROOT / "devstack" / "pom.xml"
 SPARK_POM = ROOT / "services" / "spark-monitor" / "pom.xml"
@@ -36,16 +32,3 @@ def fetch(pom: Path, into: Path, processes: Processes) -> Path:
         with contextlib.suppress(OSError):
             fetched.rename(target)
     return target
-
-
-def main() -> None:
-    """Print the folder with the monitor's jars; build and fetch them if needed."""
-    try:
-        with running(Site().logs) as processes:
-            print(fetch(SPARK_POM, Site().jars, processes))  # noqa: T201 - a shell reads it
-    except StackError as error:
-        sys.exit(str(error))
-
-
-if __name__ == "__main__":
-    main()

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,12 @@ def create_topics(bootstrap: str, file: Path) -> None:
 
 
 class MonitorProcess:
-    """`python -m spark_monitor run` with a checkpoint of its own; `lines` grows with its stdout, over restarts too."""
+    """`python -m spark_monitor run` with a checkpoint of its own; `lines` grows with its stdout, over restarts too.
 
-    def __init__(self, bootstrap: str, folder: Path, jars: Path, **env: str) -> None:
+    `java` is what `spark_java.environment` returns.
+    """
+
+    def __init__(self, bootstrap: str, folder: Path, java: Mapping[str, str], **env: str) -> None:
         self.lines: list[str] = []
         self.events: list[dict[str, Any]] = []
         self.heartbeat = folder / "heartbeat"
@@ -40,12 +43,12 @@ class MonitorProcess:
         self._env = os.environ | {
             "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
             "CHECKPOINT_DIR": str(folder / "checkpoints"),
-            "SPARK_JARS_DIR": str(jars),
             "HEARTBEAT_FILE": str(self.heartbeat),
             "LOG_FORMAT": "json",
             "CHECKPOINT_MINUTES": "1",
             "TZ": "Asia/Jakarta",
             "RULES_FILE": str(ROOT / "services/spark-monitor/rules.yaml"),
+            **java,
             **env,
         }
         self._is_heard = True

@@ -47,10 +47,10 @@ class Services:
         env = {**self._env, "TOPICS_FILE": str(ROOT / "infra" / "topic-init" / "topics.yaml")}
         self._processes.run("topic-init", [sys.executable, "-m", "topic_init"], env=env, timeout=TOPICS_SECONDS)
 
-    def start_monitor(self, jars: Path) -> None:
-        """Start the monitor with the connector's `jars`; its alerts go to this program's stdout."""
+    def start_monitor(self, java: Mapping[str, str]) -> None:
+        """Start the monitor with the settings of its Java; its alerts go to this program's stdout."""
         env = {
-            "SPARK_JARS_DIR": str(jars),
+            **java,
             "CHECKPOINT_DIR": str(self._state / "checkpoints"),
             "CONFIG_DIR": str(ROOT / self._env.get("CONFIG_DIR", "config")),
             "SHIPPED_RULES_FILE": str(ROOT / "services/spark-monitor/rules.yaml"),
