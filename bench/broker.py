@@ -13,17 +13,17 @@ from devstack import jars
 from devstack.kafka import local_kafka
 from devstack.layout import Site
 from devstack.processes import running
+from messages.topics import ALERTS, CANARY, HEARTBEATS, INCIDENTS, MESIN, REFUSED, STATUSES
 
 LOG_APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
-INPUTS = dict.fromkeys((*TOPICS.values(), "sensor-suhu"), LOG_APPEND_TIME)
+INPUTS = dict.fromkeys((*TOPICS.values(), MESIN), LOG_APPEND_TIME)
 OUTPUTS: dict[str, dict[str, str]] = {
     topic: {}
     for topic in (
-        "bench-alerts", "bench-statuses", "monitor-peringatan", "monitor-status", "monitor-insiden", "monitor-detak",
+        "bench-alerts", "bench-statuses", ALERTS, STATUSES, INCIDENTS, HEARTBEATS,
     )
 }  # fmt: skip
-CANARY = {"monitor-kenari": LOG_APPEND_TIME}
-REFUSED = {"monitor-ditolak": {"max.message.bytes": "2097152"}}
+OF_THEIR_OWN = {CANARY: LOG_APPEND_TIME, REFUSED: {"max.message.bytes": "2097152"}}
 SECONDS = 30
 
 
@@ -43,7 +43,7 @@ def renew_topics(bootstrap: str, partitions: int = 1) -> None:
     `partitions` is the sensors' topics'; those of results have one.
     """
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
-    topics = INPUTS | OUTPUTS | REFUSED | CANARY
+    topics = INPUTS | OUTPUTS | OF_THEIR_OWN
     known = admin.list_topics(timeout=SECONDS).topics
     if there := [topic for topic in topics if topic in known]:
         for deleted in admin.delete_topics(there).values():

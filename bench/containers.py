@@ -19,8 +19,8 @@ from bench.readings import Series
 from bench.send import sending
 from devstack.compose_project import Stack, eventually
 from devstack.secure_project import secured
+from messages.topics import ALERTS, STATUSES
 
-ALERTS, STATUSES = "monitor-peringatan", "monitor-status"
 KINDS = {
     "one machine": "compose.yaml",
     "one machine, TLS and passwords": "compose.yaml:compose.secure.yaml",

@@ -16,6 +16,7 @@ import psutil
 from bench import rules
 from devstack.jars import SPARK_POM
 from devstack.layout import ROOT
+from messages.topics import ALERTS, STATUSES
 
 STOP_SECONDS = 20
 PROGRAMS = ROOT / "bench" / "contenders"
@@ -52,7 +53,7 @@ def program(name: str) -> tuple[str, ...]:
     return (str(PROGRAMS / f"{name}.py"),)
 
 
-MONITORS = ("monitor-peringatan", "monitor-status")
+MONITORS = (ALERTS, STATUSES)
 CONTENDERS = (
     Contender("bare", "bare client (the limit)", program("bare_client")),
     Contender("ours", "this monitor", ("-m", "spark_monitor", "run"), None, *MONITORS),

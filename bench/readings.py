@@ -7,7 +7,9 @@ streams finds each pair once.
 
 from dataclasses import dataclass
 
-TOPICS = {"suhu": "sensor-suhu-gudang", "kelembaban": "sensor-kelembaban-gudang"}
+from messages.topics import KELEMBABAN, SUHU
+
+TOPICS = {"suhu": SUHU, "kelembaban": KELEMBABAN}
 LIMITS = {"suhu": 80.0, "kelembaban": 70.0}
 STATUS = {
     (True, True): "Bahaya tinggi! Barang berisiko rusak",

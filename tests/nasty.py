@@ -12,7 +12,9 @@ from typing import Any
 
 from confluent_kafka import KafkaError, Message, Producer
 
-TOPIC = "sensor-suhu-gudang"
+from messages.topics import CANARY, SUHU
+
+TOPIC = SUHU
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 MEGABYTE = 1_000_000
 BOMB_MEGABYTES = {"gzip": 20, "snappy": 8, "lz4": 60, "zstd": 60}
@@ -105,7 +107,7 @@ def _name(dice: random.Random) -> bytes:
         "", " ", "G1\n[Peringatan Suhu Tinggi] Gudang G1: Suhu 99.00°C", "\x1b[2J", "\x00", "\x07", "\r", "G\u202e1",
         "G\u200d1", "\u00a0", "\ud800", "G1\ud83d", "\U0001f4a3" * 64, "x" * 64, "x" * 65, "x" * 10_000, "'; DROP--",
         "%s%n", "../../etc", "${jndi:ldap://x}", 1, True, None, {"a": 1}, ["G1"], "G1 ", "e\u0301" * 20, "\u2028",
-        "monitor-kenari",
+        CANARY,
     )  # fmt: skip
     return _reading(**{dice.choice(("gudang_id", "sensor_id")): dice.choice(names)})
 

@@ -21,6 +21,7 @@ from devstack.eventually import eventually
 from devstack.kafka import Kafka
 from devstack.layout import ROOT
 from devstack.monitor_process import Client, MonitorProcess, records
+from messages.topics import ALERTS, CANARY, HEARTBEATS, INCIDENTS, SUHU
 
 BREAK_SECONDS = 45
 """15 s until a pulse is overdue, and what a loaded machine needs."""
@@ -65,8 +66,8 @@ def wait_until_whole(monitor: MonitorProcess, start: int) -> None:
 
 
 def test_a_heartbeat_is_on_its_topic_every_5_s_and_nowhere_else(monitor: MonitorProcess, client: Client) -> None:
-    start = client.end("monitor-detak")
-    found = records(client.read("monitor-detak", start, lambda messages: len(messages) >= 3))
+    start = client.end(HEARTBEATS)
+    found = records(client.read(HEARTBEATS, start, lambda messages: len(messages) >= 3))
     assert {beat["rule"] for beat in found} == {"kenari"}
     assert {beat["entity_id"] for beat in found} == {"spark-monitor"}
     assert all(beat["message"].startswith("[Detak] spark-monitor berjalan - ") for beat in found)
@@ -84,7 +85,7 @@ def test_a_silent_topic_is_said_and_that_it_speaks_again(monitor: MonitorProcess
     client.reading("suhu", "SOURCE", 70)
     client.flush()
     monitor.wait_for_line("[Sumber Kembali] sensor-suhu-gudang: ada data lagi setelah ", 20)
-    found = [each for each in records(client.read("monitor-insiden")) if each["entity_id"] == "sensor-suhu-gudang"]
+    found = [each for each in records(client.read(INCIDENTS)) if each["entity_id"] == SUHU]
     opened, closed = next((one, two) for one, two in itertools.pairwise(found) if two["state"] == "closed")
     assert (opened["state"], opened["rule"], opened["kind"]) == ("opened", "sumber", "silence")
     assert opened["incident_id"] == closed["incident_id"]
@@ -106,7 +107,7 @@ def test_a_stopped_broker_is_told_at_once_and_fails_the_health(
     wait_until_whole(monitor, start)
 
     def of_kafka() -> list[str]:
-        return [each["state"] for each in records(client.read("monitor-insiden")) if each["rule"] == "kafka"]
+        return [each["state"] for each in records(client.read(INCIDENTS)) if each["rule"] == "kafka"]
 
     eventually(lambda: of_kafka() == ["opened", "closed"], lambda: f"{of_kafka()}", 30)
     client.reading("suhu", "AFTER-BROKER", 85)
@@ -175,7 +176,7 @@ def test_a_pulse_that_kafka_refuses_fails_the_health(monitor: MonitorProcess, br
 
     def largest_message(value: str) -> None:
         entry = ConfigEntry("max.message.bytes", value, incremental_operation=AlterConfigOpType.SET)
-        resource = ConfigResource("topic", "monitor-kenari", incremental_configs=[entry])
+        resource = ConfigResource("topic", CANARY, incremental_configs=[entry])
         for changed in admin.incremental_alter_configs([resource]).values():
             changed.result(10)
 
@@ -212,11 +213,11 @@ def test_alarms_says_what_the_topics_have(monitor: MonitorProcess, client: Clien
     env = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap, "TZ": "Asia/Jakarta"}
     shown = subprocess.run(run, env=env, capture_output=True, text=True, check=True).stdout.splitlines()
     assert shown[0].startswith("Alarm 30 menit terakhir, sampai 20")
-    alerts = records(client.read("monitor-peringatan"))
+    alerts = records(client.read(ALERTS))
     number = len({alert["alert_id"] for alert in alerts})
     assert shown[1] == f"- Peringatan: {number} ({number / 3:.1f} per 10 menit)"
     assert "ALARMS (3)" in shown[2]
-    opened = [each for each in records(client.read("monitor-insiden")) if each["state"] == "opened"]
+    opened = [each for each in records(client.read(INCIDENTS)) if each["state"] == "opened"]
     assert shown[3] == f"- Insiden dibuka: {len(opened)} ({len(opened) / 3:.1f} per 10 menit)"
     assert len(shown) == 9
 

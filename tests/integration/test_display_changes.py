@@ -9,6 +9,7 @@ import pytest
 
 from devstack.kafka import Kafka
 from devstack.monitor_process import Client, MonitorProcess, records
+from messages.topics import STATUSES
 
 
 @pytest.mark.long
@@ -23,7 +24,7 @@ def test_changes_shows_a_warehouse_only_when_its_state_changes(
                 wanted = 2 * number + (1 if stream == "suhu" else 2)
                 client.reading(stream, "CHANGES", value)
                 client.flush()
-                client.read("monitor-status", 0, lambda found, wanted=wanted: len(records(found)) >= wanted)  # type: ignore[misc]
+                client.read(STATUSES, 0, lambda found, wanted=wanted: len(records(found)) >= wanted)  # type: ignore[misc]
         quiet.wait_for("CHANGES", ["Suhu 88.00°C -", "Suhu: 88.00°C"])
         alerts = [line.split("Suhu ")[2][:5] for line in quiet.about("CHANGES") if line.startswith("[Peringatan")]
         assert alerts == ["85.00", "88.00"]

@@ -16,6 +16,7 @@ from tests.nasty import BOMB_MEGABYTES, MEGABYTE, Nasty, Sender, bomb, judged
 from devstack.eventually import eventually
 from devstack.kafka import Kafka
 from devstack.monitor_process import Client, MonitorProcess
+from messages.topics import ALERTS, INCIDENTS, KELEMBABAN, REFUSED, STATUSES
 
 MOST_RESIDENT_MIB = 1024
 """Of Java, which has 512 MB of heap, 256 MB of buffers and its own code."""
@@ -44,7 +45,7 @@ def test_no_bomb_ends_java_and_each_is_answered(monitor: MonitorProcess, client:
     assert not sender.failed
 
     def unanswered() -> set[str]:
-        return sender.places.keys() - judged(client.read("monitor-peringatan"), client.read("monitor-ditolak"))
+        return sender.places.keys() - judged(client.read(ALERTS), client.read(REFUSED))
 
     eventually(lambda: not unanswered(), lambda: f"{[sender.places[each] for each in unanswered()]}", 60)
     client.reading("suhu", "BEHIND-BOMBS", 85)
@@ -52,7 +53,7 @@ def test_no_bomb_ends_java_and_each_is_answered(monitor: MonitorProcess, client:
     monitor.wait_for("BEHIND-BOMBS", ["Suhu 85.00°C -"])
     assert monitor.spark() == java
     assert highest_resident_mib(java) < MOST_RESIDENT_MIB
-    told = (dict(message.headers() or []) for message in client.read("monitor-ditolak"))
+    told = (dict(message.headers() or []) for message in client.read(REFUSED))
     # What has a huge key or header is a reading all the same, unless more comes out of the batch than may.
     assert Counter(each["__connect.errors.exception.class.name"] for each in told) == {
         b"MessageTooLarge": 2, b"BatchTooLarge": 6
@@ -74,13 +75,13 @@ def test_a_batch_of_many_records_is_read_as_far_as_it_may_be(
             "message.max.bytes": 200 * MEGABYTE,
         }
     )
-    before, start = client.end("monitor-ditolak"), client.end("sensor-kelembaban-gudang")
+    before, start = client.end(REFUSED), client.end(KELEMBABAN)
     for _ in range(count):
         message = {"gudang_id": "MANY", "kelembaban": 50, "x": "x" * size}
-        producer.produce("sensor-kelembaban-gudang", json.dumps(message), "MANY")
+        producer.produce(KELEMBABAN, json.dumps(message), "MANY")
     assert producer.flush(60) == 0
-    assert client.end("sensor-kelembaban-gudang") == start + count
-    (refusal,) = client.read("monitor-ditolak", before, lambda found: len(found) >= 1)
+    assert client.end(KELEMBABAN) == start + count
+    (refusal,) = client.read(REFUSED, before, lambda found: len(found) >= 1)
     told = dict(refusal.headers() or [])
     assert told["__connect.errors.exception.class.name"] == b"BatchTooLarge"
     first = int(told["__connect.errors.offset"]) - start
@@ -92,7 +93,7 @@ def test_a_batch_of_many_records_is_read_as_far_as_it_may_be(
     assert monitor.spark() == java
 
 
-@pytest.mark.parametrize("topic", ["monitor-peringatan", "monitor-status", "monitor-ditolak", "monitor-insiden"])
+@pytest.mark.parametrize("topic", [ALERTS, STATUSES, REFUSED, INCIDENTS])
 def test_the_broker_refuses_a_bomb_in_a_topic_of_the_monitors_own(broker: Kafka, topic: str) -> None:
     """Its sender hears of it; who reads the topic could not bound what gzip unpacks."""
     sender = Sender(broker.bootstrap)
@@ -109,7 +110,7 @@ def test_a_bomb_that_is_in_an_own_topic_all_the_same_is_stepped_over(
     admin, sender = AdminClient({"bootstrap.servers": broker.bootstrap}), Sender(broker.bootstrap)
 
     def compression(value: str) -> None:
-        for topic in ("monitor-peringatan", "monitor-ditolak"):
+        for topic in (ALERTS, REFUSED):
             entry = ConfigEntry("compression.type", value, incremental_operation=AlterConfigOpType.SET)
             resource = ConfigResource("topic", topic, incremental_configs=[entry])
             for changed in admin.incremental_alter_configs([resource]).values():
@@ -117,7 +118,7 @@ def test_a_bomb_that_is_in_an_own_topic_all_the_same_is_stepped_over(
 
     compression("producer")
     try:
-        for topic in ("monitor-peringatan", "monitor-ditolak"):
+        for topic in (ALERTS, REFUSED):
             sender.send(Nasty("zstd", b"x" * (20 * MEGABYTE), codec="zstd"), topic)
         sender.flush()
     finally:

@@ -17,10 +17,8 @@ from devstack.eventually import eventually
 from devstack.kafka import Kafka
 from devstack.layout import ROOT
 from devstack.monitor_process import Client, MonitorProcess, records
-from messages.topics import CANARY
+from messages.topics import CANARY, INCIDENTS
 from spark_monitor.rules import file as rules_file
-
-INCIDENTS = "monitor-insiden"
 
 
 def jakarta(at: float) -> str:

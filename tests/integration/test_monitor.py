@@ -17,6 +17,7 @@ from devstack.eventually import eventually
 from devstack.kafka import Kafka
 from devstack.layout import ROOT
 from devstack.monitor_process import TOPICS, Client, MonitorProcess, create_topics, records
+from messages.topics import ALERTS, REFUSED, STATUSES
 
 
 @pytest.fixture(scope="module")
@@ -92,12 +93,12 @@ BAD: dict[str, Any] = {
 
 
 def test_each_bad_message_is_refused_once_and_whole_and_raises_nothing(monitor: MonitorProcess, client: Client) -> None:
-    refused_before, alerts_before = client.end("monitor-ditolak"), client.end("monitor-peringatan")
+    refused_before, alerts_before = client.end(REFUSED), client.end(ALERTS)
     first = client.end(TOPICS["suhu"])
     for message in BAD.values():
         client.send("suhu", message, "a key")
     client.flush()
-    refused = client.read("monitor-ditolak", refused_before, lambda messages: len(messages) >= len(BAD))
+    refused = client.read(REFUSED, refused_before, lambda messages: len(messages) >= len(BAD))
     headers = [{name: value.decode() for name, value in message.headers()} for message in refused]
     by_offset = {int(h["__connect.errors.offset"]) - first: (h, m) for h, m in zip(headers, refused, strict=True)}
     assert sorted(by_offset) == list(range(len(BAD)))
@@ -113,18 +114,18 @@ def test_each_bad_message_is_refused_once_and_whole_and_raises_nothing(monitor: 
     client.reading("suhu", "AFTER-BAD", 85)
     client.flush()
     monitor.wait_for("AFTER-BAD", ["Suhu 85.00°C"])
-    assert len(client.read("monitor-ditolak", refused_before)) == len(BAD)
-    assert [alert["entity_id"] for alert in records(client.read("monitor-peringatan", alerts_before))] == ["AFTER-BAD"]
+    assert len(client.read(REFUSED, refused_before)) == len(BAD)
+    assert [alert["entity_id"] for alert in records(client.read(ALERTS, alerts_before))] == ["AFTER-BAD"]
     assert not [line for line in monitor.lines if "BAD:" in line and "AFTER-BAD" not in line]
 
 
 @pytest.mark.usefixtures("monitor")
 def test_refused_messages_are_shown_to_a_person_and_as_lines_to_mend(broker: Kafka, client: Client) -> None:
     sent = b'{"gudang_id":"MEND","suhu":"84\x1b[31m"}'
-    before = client.end("monitor-ditolak")
+    before = client.end(REFUSED)
     client.send("suhu", sent, "MEND")
     client.flush()
-    client.read("monitor-ditolak", before, bool)
+    client.read(REFUSED, before, bool)
     run = [sys.executable, "-m", "spark_monitor", "refused", "--last", "1"]
     env = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap, "TZ": "Asia/Jakarta"}
     shown = subprocess.run(run, env=env, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -145,7 +146,7 @@ def test_extra_fields_and_a_missing_time_are_accepted(monitor: MonitorProcess, c
 def test_52000_historic_readings_lose_nothing(monitor: MonitorProcess, client: Client) -> None:
     """Years old, as fast as a client can, the warehouses' pairs one second apart."""
     pairs, warehouses = 26_000, 13
-    alerts_before, statuses_before = client.end("monitor-peringatan"), client.end("monitor-status")
+    alerts_before, statuses_before = client.end(ALERTS), client.end(STATUSES)
     start = time.time() - 5 * 365 * 86400
     expected_alerts, expected_pairs = Counter[tuple[str, str, float]](), set()
     for number in range(pairs):
@@ -158,9 +159,7 @@ def test_52000_historic_readings_lose_nothing(monitor: MonitorProcess, client: C
         expected_alerts.update([(gudang, "kelembaban_tinggi", at)] * (kelembaban > 70))
     client.flush()
 
-    alerts = records(
-        client.read("monitor-peringatan", alerts_before, lambda found: len(found) >= expected_alerts.total())
-    )
+    alerts = records(client.read(ALERTS, alerts_before, lambda found: len(found) >= expected_alerts.total()))
     assert Counter((alert["entity_id"], alert["rule"], alert["event_time"]) for alert in alerts) == expected_alerts
 
     paired: set[tuple[str, float, float, float]] = set()
@@ -174,7 +173,7 @@ def test_52000_historic_readings_lose_nothing(monitor: MonitorProcess, client: C
         )
         return expected_pairs <= paired
 
-    statuses = client.read("monitor-status", statuses_before, all_pairs_are_there)
+    statuses = client.read(STATUSES, statuses_before, all_pairs_are_there)
     assert len(statuses) <= 2 * pairs, "more than one status a reading"
 
     def printed() -> int:
@@ -267,7 +266,7 @@ def test_topics_made_anew_are_read_from_their_beginning(monitor: MonitorProcess,
     boundaries = monitor.boundaries()
     eventually(lambda: monitor.boundaries() > boundaries, lambda: "no boundary", 90)
     assert monitor.stop() == 0
-    names = [*TOPICS.values(), "monitor-peringatan", "monitor-status"]
+    names = [*TOPICS.values(), ALERTS, STATUSES]
     admin = AdminClient({"bootstrap.servers": broker.bootstrap})
     for deleted in admin.delete_topics(names).values():
         deleted.result(30)

@@ -22,8 +22,9 @@ from tests.integration.webhook_receiver import Receiver, closes, receiver_runnin
 
 from devstack.eventually import eventually
 from devstack.kafka import Kafka, local_kafka
+from messages.topics import INCIDENTS
 
-TOPIC = "monitor-insiden"
+TOPIC = INCIDENTS
 GROUP = "notifier"
 SECRET = "s3cret-7f3a"  # noqa: S105 - not one
 DEADLINE = 30

@@ -15,6 +15,7 @@ from confluent_kafka import Producer
 from devstack.kafka import Kafka
 from devstack.layout import ROOT
 from devstack.monitor_process import TOPICS, Client, MonitorProcess, create_topics
+from messages.topics import MESIN
 
 SHIPPED = ROOT / "services/spark-monitor/rules.yaml"
 TOPICS_FILE = ROOT / "infra/topic-init/topics.yaml"
@@ -70,7 +71,7 @@ def test_the_factorys_messages_are_answered_in_its_own_words(
 ) -> None:
     producer = Producer({"bootstrap.servers": broker.bootstrap})
     for temperature in (80, 91):
-        producer.produce("sensor-suhu", b'{"sensor_id":"S1","temperature":%d}' % temperature, "S1")
+        producer.produce(MESIN, b'{"sensor_id":"S1","temperature":%d}' % temperature, "S1")
     assert producer.flush(10) == 0
     monitor.wait_for_line("[Peringatan Suhu Mesin] Sensor S1: Suhu 91°C - Suhu terlalu tinggi - ")
     client.reading("suhu", "BOTH-SITES", 85)
@@ -165,7 +166,7 @@ def test_a_topic_may_go_and_come_back(monitor: MonitorProcess, client: Client, b
     started_over = [event["query"] for event in monitor.events[events:] if "starting over" in str(event.get("event"))]
     assert started_over == ["alerts", "status"]
     producer = Producer({"bootstrap.servers": broker.bootstrap})
-    producer.produce("sensor-suhu", b'{"sensor_id":"S9","temperature":95}', "S9")
+    producer.produce(MESIN, b'{"sensor_id":"S9","temperature":95}', "S9")
     assert producer.flush(10) == 0
     at = time.time()
     for stream, value in ("suhu", 91), ("kelembaban", 60), ("co2", 400):

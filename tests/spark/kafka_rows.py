@@ -6,10 +6,12 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
+from messages.topics import KELEMBABAN, SUHU
+
 RECEIVED = 1795321758.5
 SCHEMA = "key binary, value binary, topic string, partition int, offset long, timestamp timestamp"
 
-TOPICS = {"suhu": "sensor-suhu-gudang", "kelembaban": "sensor-kelembaban-gudang"}
+TOPICS = {"suhu": SUHU, "kelembaban": KELEMBABAN}
 
 
 def as_bytes(message: Any) -> bytes | None:

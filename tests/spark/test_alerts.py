@@ -9,6 +9,7 @@ from pyspark.sql import Row, SparkSession
 from tests.spark.kafka_rows import RECEIVED, kafka_rows
 
 from messages import schemas
+from messages.topics import ALERTS, REFUSED, SUHU
 from spark_monitor.engine.queries import alerts_and_refusals
 from spark_monitor.rules.model import Rules
 
@@ -20,7 +21,7 @@ def sent(spark: SparkSession, rules: Rules, *messages: tuple[str, Any]) -> list[
 def test_the_alert_says_what_where_and_when(spark: SparkSession, warehouse: Rules) -> None:
     reading = {"gudang_id": "G1", "suhu": 84.31, "timestamp": RECEIVED, "sensor_id": "S-1"}
     (message,) = sent(spark, warehouse, ("suhu", reading))
-    assert (message.topic, bytes(message.key), message.headers) == ("monitor-peringatan", b"G1", None)
+    assert (message.topic, bytes(message.key), message.headers) == (ALERTS, b"G1", None)
     assert json.loads(message.value) == {
         "alert_id": "sensor-suhu-gudang-0-0-suhu_tinggi",
         "rule": "suhu_tinggi",
@@ -66,10 +67,10 @@ def test_a_name_that_looks_like_a_format_is_only_a_name(spark: SparkSession, war
 def test_a_refused_message_goes_on_whole_and_raises_nothing(spark: SparkSession, warehouse: Rules) -> None:
     original = b'{"gudang_id":"G1","suhu":500.5}'
     (message,) = sent(spark, warehouse, ("suhu", original))
-    assert (message.topic, bytes(message.key), bytes(message.value)) == ("monitor-ditolak", b"key", original)
+    assert (message.topic, bytes(message.key), bytes(message.value)) == (REFUSED, b"key", original)
     headers = {header.key: bytes(header.value).decode() for header in message.headers}
     assert headers == {
-        "__connect.errors.topic": "sensor-suhu-gudang",
+        "__connect.errors.topic": SUHU,
         "__connect.errors.partition": "0",
         "__connect.errors.offset": "0",
         "__connect.errors.stage": "VALUE_CONVERTER",

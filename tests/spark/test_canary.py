@@ -8,6 +8,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from tests.spark.kafka_rows import RECEIVED, SCHEMA
 
+from messages.topics import CANARY, HEARTBEATS
 from spark_monitor.engine.queries import alerts_and_refusals
 from spark_monitor.rules import canary
 from spark_monitor.rules import file as rules_file
@@ -17,13 +18,13 @@ RULES = canary.with_canary(rules_file.load(Path(__file__).parents[2] / "services
 
 def sent(spark: SparkSession, value: bytes, received: float = RECEIVED) -> list[Any]:
     schema = SCHEMA.replace("timestamp timestamp", "received double")
-    rows = spark.createDataFrame([(None, value, "monitor-kenari", 0, 7, received)], schema)
+    rows = spark.createDataFrame([(None, value, CANARY, 0, 7, received)], schema)
     return alerts_and_refusals(rows.withColumn("timestamp", F.timestamp_seconds("received")), RULES).collect()
 
 
 def test_a_pulse_comes_back_as_an_alert_on_the_heartbeats_topic(spark: SparkSession) -> None:
     (message,) = sent(spark, canary.pulse_message(1763785000123))
-    assert (message.topic, bytes(message.key)) == ("monitor-detak", b"spark-monitor")
+    assert (message.topic, bytes(message.key)) == (HEARTBEATS, b"spark-monitor")
     assert json.loads(message.value) == {
         "alert_id": "monitor-kenari-0-7-kenari",
         "rule": "kenari",
@@ -42,4 +43,4 @@ def test_a_pulse_comes_back_as_an_alert_on_the_heartbeats_topic(spark: SparkSess
 
 def test_a_monitor_whose_clock_is_far_ahead_has_a_pulse_all_the_same(spark: SparkSession) -> None:
     (message,) = sent(spark, canary.pulse_message(int((RECEIVED + 3600) * 1000)))
-    assert message.topic == "monitor-detak"
+    assert message.topic == HEARTBEATS

@@ -17,6 +17,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from tests import realistic_hour
 
 from devstack.eventually import eventually
+from messages.topics import KELEMBABAN, SUHU
 from spark_monitor.engine.checkpoint_storage import LocalStoragePath
 from spark_monitor.engine.incident_query import publisher, session_for, start, stop_between_batches
 from spark_monitor.incidents import operator
@@ -24,7 +25,7 @@ from spark_monitor.incidents.life_cycle import LifeCycle, Reading, Record, Step
 from spark_monitor.incidents.operator import incident_records
 from spark_monitor.rules.model import Rules
 
-TOPICS = {"suhu": "sensor-suhu-gudang", "kelembaban": "sensor-kelembaban-gudang"}
+TOPICS = {"suhu": SUHU, "kelembaban": KELEMBABAN}
 SCHEMA = "value string, topic string, partition int, offset long, received double"
 FIGURES = ["peak", "mean", "duration_seconds", "degree_minutes", "readings", "coverage", "gap_seconds", "closed_at"]
 

@@ -20,8 +20,8 @@ from tests.stack.hardening import HOLDS, assert_as_the_table_says, service_of
 
 from devstack.compose_project import eventually
 from devstack.secure_project import SecureStack, secured
+from messages.topics import ALERTS, KELEMBABAN, SUHU
 
-SUHU, KELEMBABAN, ALERTS = "sensor-suhu-gudang", "sensor-kelembaban-gudang", "monitor-peringatan"
 ALERT = re.compile(r"\[Peringatan Suhu Tinggi\] Gudang G[123]: Suhu [89]\d\.\d\d°C - \d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 CALL_PLAINLY = (
     "import sys; from confluent_kafka.admin import AdminClient;"

@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from devstack.compose_project import Stack, eventually
+from messages.topics import SUHU
 
 ALERT = re.compile(
     r"\[Peringatan (Suhu|Kelembaban) Tinggi\] Gudang G[123]: (Suhu [89]\d\.\d\d°C|Kelembaban [78]\d\.\d\d%)"
@@ -95,7 +96,7 @@ def test_scaling_the_producers_restarts_nothing_and_brings_more_sensors(stack: S
     assert len(stack.containers("producer-kelembaban")) == 2
 
     consumer = Consumer({"bootstrap.servers": stack.bootstrap, "group.id": "test", "enable.auto.commit": False})
-    place = TopicPartition("sensor-suhu-gudang", 0)
+    place = TopicPartition(SUHU, 0)
     place.offset = consumer.get_watermark_offsets(place, timeout=10)[1]
     consumer.assign([place])
     sensors: Counter[tuple[str, str]] = Counter()

@@ -16,10 +16,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from devstack.eventually import eventually
 from devstack.layout import ROOT
+from messages.topics import ALERTS, KELEMBABAN, SUHU
 from servicekit.publisher import NOT_KNOWN
 
 INCIDENT_TAGS = ("[Insiden", "[Sensor ")
-TOPICS = {"suhu": "sensor-suhu-gudang", "kelembaban": "sensor-kelembaban-gudang"}
+TOPICS = {"suhu": SUHU, "kelembaban": KELEMBABAN}
 
 
 def create_topics(bootstrap: str, file: Path) -> None:
@@ -259,7 +260,7 @@ class Client:
 
     def alerts(self, entity: str) -> list[dict[str, Any]]:
         """Return all alerts of one entity."""
-        return records(self.read("monitor-peringatan"), entity)
+        return records(self.read(ALERTS), entity)
 
     def end(self, topic: str) -> int:
         """Return the end offset of a topic's first partition."""

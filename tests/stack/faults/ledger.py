@@ -18,9 +18,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from devstack.compose_project import Stack, eventually
 from devstack.eventually import comes_true
+from messages.topics import ALERTS, REFUSED, SUHU
 from servicekit.publisher import NOT_KNOWN
 
-TOPIC = "sensor-suhu-gudang"
+TOPIC = SUHU
 LIMIT, STEP, STEPS = 80, 0.01, 10_000
 RESULT_SECONDS = 240
 LOOK_EVERY_SECONDS = 0.2
@@ -186,7 +187,7 @@ class Ledger:
         topics = consumer.list_topics(timeout=30).topics
         return [
             TopicPartition(topic, number, consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=30)[1])
-            for topic in ("monitor-peringatan", "monitor-ditolak")
+            for topic in (ALERTS, REFUSED)
             for number in sorted(topics[topic].partitions)
         ]
 
@@ -371,7 +372,7 @@ class Ledger:
         return alerts, refusals
 
     def _take(self, message: Message, alerts: dict[str, int], refusals: set[str]) -> None:
-        if message.topic() == "monitor-peringatan":
+        if message.topic() == ALERTS:
             alert = json.loads(message.value() or b"{}")
             name, _, warehouse = alert["entity_id"].rpartition("-")
             if name == self.name:

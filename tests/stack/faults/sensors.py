@@ -3,11 +3,12 @@
 import itertools
 
 from devstack.compose_project import Stack
+from messages.topics import SUHU
 
 
 def times_of(stack: Stack, sensor: str, since: float) -> list[float]:
     """Return when a sensor measured in G1 since an epoch second, as epoch seconds."""
-    readings = stack.read("sensor-suhu-gudang", since)
+    readings = stack.read(SUHU, since)
     return sorted(r["timestamp"] for r in readings if r.get("sensor_id") == sensor and r["gudang_id"] == "G1")
 
 

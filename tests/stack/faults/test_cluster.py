@@ -12,6 +12,7 @@ from tests.stack.hardening import HOLDS, assert_as_the_table_says
 from tests.stack.test_stack import printed, send
 
 from devstack.compose_project import Stack, eventually
+from messages.topics import ALERTS, CANARY, KELEMBABAN, SUHU
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -25,7 +26,7 @@ SLOTS_NEEDED = 66
 """37 partitions of the alerts, 24 and two steps of two of the status, and one for incidents."""
 
 NODES = ("zookeeper", "zookeeper-2", "zookeeper-3")
-SENSORS = ("sensor-suhu-gudang", "sensor-kelembaban-gudang")
+SENSORS = (SUHU, KELEMBABAN)
 
 DANGER = "- Status: Bahaya tinggi! Barang berisiko rusak\n------------------------------\n"
 ASK = "import urllib.request as web; print(web.urlopen('http://spark-master:8080/json/').read().decode())"
@@ -94,7 +95,7 @@ def test_the_topics_have_three_copies_and_twelve_partitions(cluster: Stack) -> N
     assert {name: len(found.topics[name].partitions) for name in SENSORS} == dict.fromkeys(SENSORS, 12)
     copies = {
         len(partition.replicas)
-        for name in (*SENSORS, "monitor-peringatan", "monitor-kenari", "__consumer_offsets")
+        for name in (*SENSORS, ALERTS, CANARY, "__consumer_offsets")
         for partition in found.topics[name].partitions.values()
     }
     assert copies == {3}

@@ -13,6 +13,7 @@ from tests.nasty import Sender, judged, messages
 from tests.stack.faults.test_soak import sample
 
 from devstack.compose_project import Stack, eventually
+from messages.topics import ALERTS, REFUSED
 
 RATE = 100
 WARM_UP = 1_500
@@ -85,7 +86,7 @@ def test_hostile_messages_hold_nobody_up(
         p99 = sorted(delays.values())[math.ceil(len(delays) * 0.99) - 1]
 
         def unanswered() -> set[str]:
-            found = (read_since(stack, topic, fault.begun - 1) for topic in ("monitor-peringatan", "monitor-ditolak"))
+            found = (read_since(stack, topic, fault.begun - 1) for topic in (ALERTS, REFUSED))
             return sender.places.keys() - judged(*found)
 
         eventually(

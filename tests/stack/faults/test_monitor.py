@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 from devstack.compose_project import Stack, eventually
+from messages.topics import REFUSED
 
 PAUSE_SECONDS = 30
 
@@ -88,7 +89,7 @@ def test_a_query_that_cannot_write(around: Callable[..., Any], stack: Stack) -> 
     admin = AdminClient({"bootstrap.servers": stack.bootstrap})
 
     def allow(size: int) -> None:
-        topic = ConfigResource(ConfigResource.Type.TOPIC, "monitor-ditolak")
+        topic = ConfigResource(ConfigResource.Type.TOPIC, REFUSED)
         topic.add_incremental_config(
             ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
         )

@@ -8,6 +8,7 @@ import pytest
 from tests.stack.faults.sensors import largest_gap, missed_seconds, times_of
 
 from devstack.compose_project import Stack, eventually
+from messages.topics import SUHU
 
 PAUSE_SECONDS = 30
 
@@ -40,7 +41,7 @@ def test_scaled_up_and_down_under_load(around: Callable[..., Any], stack: Stack)
         sensors = {each["Config"]["Hostname"] for each in stack.containers("producer-suhu")}
 
         def heard() -> set[str]:
-            return {r.get("sensor_id") for r in stack.read("sensor-suhu-gudang", begun)} & sensors
+            return {r.get("sensor_id") for r in stack.read(SUHU, begun)} & sensors
 
         eventually(lambda: heard() == sensors, lambda: f"heard {heard()} of {sensors}", 30)
         stack.compose("up", "--detach", "--no-recreate", "--scale", "producer-suhu=1")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from messages.topics import SUHU
 from notifier.incident import Incident
 
 AN_OPENED: dict[str, Any] = {
@@ -24,7 +25,7 @@ AN_OPENED: dict[str, Any] = {
     "rules_version": "0f1e2d3c4b5a",
     "message": "[Insiden Dibuka] Gudang G1: Suhu 84.31°C > 80 - 2026-11-22 11:29:18",
     "stream": "suhu",
-    "topic": "sensor-suhu-gudang",
+    "topic": SUHU,
     "sensor_id": None,
     "emitted_at": 1.7953217885e9,
 }

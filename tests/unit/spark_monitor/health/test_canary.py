@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from messages.topics import CANARY
 from spark_monitor.rules import canary
 from spark_monitor.rules import file as rules_file
 
@@ -12,7 +13,7 @@ SHIPPED = rules_file.load(Path(__file__).parents[4] / "services/spark-monitor/ru
 def test_the_canary_is_read_and_alerted_of_but_part_of_no_status() -> None:
     topics_before = SHIPPED.topics
     rules = canary.with_canary(SHIPPED)
-    assert rules.topics == (*topics_before, "monitor-kenari")
+    assert rules.topics == (*topics_before, CANARY)
     assert set(rules.alerts_of("kenari")) == {"kenari"}
     assert rules.combined_topics == SHIPPED.combined_topics
     assert rules.statuses == SHIPPED.statuses

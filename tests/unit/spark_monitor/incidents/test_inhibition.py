@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from messages.topics import MESIN
 from spark_monitor.incidents.inhibition import Inhibition
 from spark_monitor.rules.model import Rules
 
@@ -15,8 +16,7 @@ STREAM = {"entity_field": "gudang_id", "unit": "x", "plausible": [0, 100]}
 RULES = Rules.model_validate(
     {
         "streams": {
-            "suhu": STREAM
-            | {"topic": "sensor-suhu", "value_field": "suhu", "label": "Suhu", "silence": {"interval": 1}},
+            "suhu": STREAM | {"topic": MESIN, "value_field": "suhu", "label": "Suhu", "silence": {"interval": 1}},
             "udara": STREAM
             | {"topic": "sensor-udara", "value_field": "udara", "label": "Udara", "silence": {"interval": 1}},
             "lambat": STREAM
@@ -48,13 +48,13 @@ class Times:
 
     def __init__(self, rules: Rules = RULES) -> None:
         self.causes = Inhibition(rules)
-        self.newest: dict[str, float | None] = {"sensor-suhu": None, "sensor-udara": None}
+        self.newest: dict[str, float | None] = {MESIN: None, "sensor-udara": None}
         self.broker_lines: list[str] = []
 
     def at(self, now: float, *records: dict[str, Any], suhu: float | None = None, answers: bool = True) -> list[str]:
         """Return the messages that go out; `suhu`: the newest time of that topic, from now on."""
         if suhu is not None:
-            self.newest["sensor-suhu"] = T + suhu
+            self.newest[MESIN] = T + suhu
         if line := self.causes.broker_answers(answers, T + now):
             self.broker_lines.append(line)
         if answers:
@@ -136,7 +136,7 @@ def test_a_topic_without_a_message_is_not_silent() -> None:
 
 
 def test_a_topic_whose_streams_nobody_waits_for_is_not_asked_about() -> None:
-    assert Inhibition(RULES).topics == ("sensor-suhu", "sensor-udara")
+    assert Inhibition(RULES).topics == (MESIN, "sensor-udara")
 
 
 def test_a_topic_is_silent_by_its_slowest_stream_and_a_faster_one_is_said_alone(times: Times) -> None:
@@ -238,9 +238,9 @@ def test_a_silence_that_comes_twice_is_said_once(times: Times) -> None:
 def test_a_causes_record_has_every_field() -> None:
     times = Times()
     times.at(-100, suhu=0)
-    times.causes.topics_are({"sensor-suhu": T}, T + 6)
+    times.causes.topics_are({MESIN: T}, T + 6)
     (record,) = times.causes.pass_on([], T + 6)
-    times.causes.topics_are({"sensor-suhu": T + 10.5}, T + 11)
+    times.causes.topics_are({MESIN: T + 10.5}, T + 11)
     (closed,) = times.causes.pass_on([], T + 11)
     nothing = dict.fromkeys(
         (
@@ -252,7 +252,7 @@ def test_a_causes_record_has_every_field() -> None:
         "incident_id": "diam-sumber-sensor-suhu-1763785000000",
         "kind": "silence",
         "state": "opened",
-        "entity_id": "sensor-suhu",
+        "entity_id": MESIN,
         "rule": "sumber",
         "severity": "critical",
         "opened_at": T,
@@ -260,7 +260,7 @@ def test_a_causes_record_has_every_field() -> None:
         "duration_seconds": 6,
         "rules_version": RULES.version,
         "message": "[Sumber Diam] sensor-suhu: tidak ada data sejak 6 detik",
-        "topic": "sensor-suhu",
+        "topic": MESIN,
         "event_time": T + 6,
         "emitted_at": T + 6,
         "schema_version": 1,

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from messages.topics import SUHU
 from spark_monitor.incidents.life_cycle import LifeCycle, Reading, Record, StateError, to_json
 from spark_monitor.rules import file as rules_file
 from spark_monitor.rules.model import Incident, Rules, Silence
@@ -105,7 +106,7 @@ def test_an_incident_opens_after_its_delay_and_began_at_its_first_reading() -> N
         "rules_version": SHIPPED.version,
         "message": "[Insiden Dibuka] Gudang G1: Suhu 84.31°C > 80 - 2026-11-22 11:29:18",
         "stream": "suhu",
-        "topic": "sensor-suhu-gudang",
+        "topic": SUHU,
         "sensor_id": None,
         "unit": "°C",
         "threshold": 80.0,
@@ -247,7 +248,7 @@ def test_one_of_several_sensors_is_named() -> None:
     assert silent["message"] == "[Sensor Diam] Gudang G1: suhu tidak terkirim sejak 6 detik (b)"
     assert silent["incident_id"] == "diam-suhu-G1-b-1795321760100"
     assert (silent["kind"], silent["rule"], silent["sensor_id"], silent["topic"]) == (
-        "silence", "diam", "b", "sensor-suhu-gudang"
+        "silence", "diam", "b", SUHU
     )  # fmt: skip
     assert (silent["opened_at"], silent["peak"], silent["coverage"]) == (pytest.approx(START + 2.1), None, None)
     (back,) = warehouse.suhu({12.1: 75}, "b")
