@@ -103,7 +103,7 @@ test-long: $(VENV)/ready test-cluster ## What takes too long for `make test`: sl
 
 .PHONY: test-cluster
 test-cluster: $(VENV)/ready ## Three brokers and a Spark cluster, and what of it may be lost, half an hour; needs Docker
-	pytest -v tests/stack -m cluster
+	FAULT_RESULTS=tests/stack/faults/results-cluster.json pytest -v tests/stack -m cluster
 
 .PHONY: test-faults
 test-faults: $(VENV)/ready ## The faults that take seconds, minutes; needs Docker
@@ -111,7 +111,7 @@ test-faults: $(VENV)/ready ## The faults that take seconds, minutes; needs Docke
 
 .PHONY: faults
 faults: $(VENV)/ready ## Break the stack in every known way and count what is lost, 25 minutes; needs Docker
-	COMPOSE_FILE=compose.yaml:tests/stack/faults/observed.yaml CHECKPOINT_MINUTES=1 pytest -v tests/stack/faults -m "not soak and not short and not cluster" --durations 40 --timeout 900
+	FAULT_RESULTS=tests/stack/faults/results.json COMPOSE_FILE=compose.yaml:tests/stack/faults/observed.yaml CHECKPOINT_MINUTES=1 pytest -v tests/stack/faults -m "not soak and not short and not cluster" --durations 40 --timeout 900
 
 .PHONY: soak
 soak: $(VENV)/ready ## Half an hour at 2,000 readings a second: does anything grow? Needs Docker

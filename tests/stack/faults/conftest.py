@@ -1,13 +1,17 @@
 """Each fault: a ledger around it, a row of the table behind it."""
 
+import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.stack.faults.ledger import COLUMNS, Ledger, Row
+from tests.stack.faults.ledger import Ledger, Row, table
 
 from devstack.compose_project import Stack
 
@@ -22,15 +26,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print the table, as Markdown."""
+    """Print the table, as Markdown; write its rows to the file that FAULT_RESULTS names."""
     rows = config.stash[ROWS]
     if not rows:
         return
     terminalreporter.section("faults")
-    terminalreporter.write_line("| " + " | ".join(COLUMNS) + " |")
-    terminalreporter.write_line("|" + "---|" * len(COLUMNS))
-    for row in rows:
-        terminalreporter.write_line("| " + " | ".join(row.cells()) + " |")
+    terminalreporter.write_line(table(rows))
+    if file := os.environ.get("FAULT_RESULTS"):
+        Path(file).write_text(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

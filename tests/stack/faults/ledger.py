@@ -50,13 +50,19 @@ class Row:
         """Return the line's cells as text."""
         recovered = "" if self.seconds_to_recover is None else f"{self.seconds_to_recover:.1f}"
         numbers = [self.acknowledged, self.processed, self.refused, self.lost, self.missing_lines, self.repeated_lines]
-        return [self.fault, *map(str, numbers), str(self.repeated_results), recovered, self.remark]
+        return [self.fault, *(f"{each:,}" for each in [*numbers, self.repeated_results]), recovered, self.remark]
 
 
 COLUMNS = (
     "fault", "acknowledged", "processed", "refused", "lost", "lines missing", "lines repeated",
     "results repeated", "recovered after s", "remark",
 )  # fmt: skip
+
+
+def table(rows: list[Row]) -> str:
+    """Return the rows as Markdown."""
+    lines = [list(COLUMNS), ["---"] * len(COLUMNS), *(row.cells() for row in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def headers_of(message: Message) -> dict[str, str]:
