@@ -69,7 +69,7 @@ test-rules: $(VENV)/ready ## Run the rules' own tests, or those beside RULES_FIL
 .PHONY: test
 test: lint ## Tests and checks of every day; sets up what it needs
 	@# What is not timed runs side by side.
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(AUDIT)/ready java test-unit test-spark images
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target java test-unit test-spark images
 	$(MAKE) --no-print-directory test-integration test-stack test-faults
 
 .PHONY: java
@@ -81,7 +81,7 @@ images:
 	@if docker info >/dev/null 2>&1; then docker compose --profile '*' build --quiet; fi
 
 .PHONY: test-unit
-test-unit: $(VENV)/ready $(AUDIT)/ready ## Pure code, seconds
+test-unit: $(VENV)/ready ## Pure code, seconds
 	pytest tests/unit
 
 .PHONY: test-spark
@@ -118,14 +118,9 @@ soak: $(VENV)/ready ## Half an hour at 2,000 readings a second: does anything gr
 	COMPOSE_FILE=compose.yaml:tests/stack/faults/observed.yaml CHECKPOINT_MINUTES=1 pytest -v tests/stack/faults -m soak --timeout 3600
 
 .PHONY: audit
-audit: $(AUDIT)/ready ## What is in the images: SBOMs, licences, known vulnerabilities; minutes; needs Docker
+audit: $(VENV)/ready $(AUDIT)/ready ## What is in the images: SBOMs, licences, known vulnerabilities; minutes; needs Docker
 	docker compose --profile '*' build --quiet
-	$(AUDIT)/bin/python -m audit
-
-.PHONY: licences
-licences: $(AUDIT)/ready ## Write docs/licences.md again from the images; needs Docker
-	docker compose --profile '*' build --quiet
-	$(AUDIT)/bin/python -m audit --write-licences
+	$(AUDIT)/bin/python -m audit --python $(BIN)/python
 
 BENCH := $(VENV)-bench
 

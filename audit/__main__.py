@@ -1,99 +1,108 @@
-"""Says what is in the images that compose.yaml names, which must be built: SBOMs, licences, known vulnerabilities."""
+"""Says what is in our images, which must be built: SBOMs, licences, known vulnerabilities. Other people's tools do it.
+
+cyclonedx-py and Maven's CycloneDX plugin write the SBOMs, pip-licenses the licences, pip-audit looks up the
+vulnerabilities. Our own is one comparison: an image has exactly the Python packages that are pinned.
+"""
 
 import argparse
-import difflib
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from audit import licences, vulnerabilities
-from audit.image import Package, packages
-from audit.pinned import Pin, differences, groups, pins, python_version
-from audit.report import report
-from audit.sbom import sbom
+from audit import vulnerabilities
+from audit.pinned import differences, pins
 
 ROOT = Path(__file__).parents[1]
-LICENCES = ROOT / "docs" / "licences.md"
 POM = ROOT / "services" / "spark-monitor" / "pom.xml"
+CYCLONEDX_MAVEN = "org.cyclonedx:cyclonedx-maven-plugin:2.9.1:makeBom"
 OUR_LIBRARIES = {"messages", "servicekit", "simulator"}
+INSTALLED = """
+import json, sys
+from importlib.metadata import distributions
+ours = [each for each in distributions(path=sys.path) if "/venv/" in str(each.locate_file(""))]
+print(json.dumps(["%d.%d" % sys.version_info[:2], {each.name: each.version for each in ours}]))
+"""
+"""The version of an image's Python, and what is in its environment; the base image's own packages are not ours."""
+
+WRONG = 1
+NOT_KNOWN = 3
+"""Not 2: with that argparse and make say that they were called wrongly."""
 
 
 def main() -> None:
-    """Write the SBOMs and say what is wrong; the exit status is explained in docs/security.md."""
+    """Write the lists and say what is wrong; the exit status is explained in docs/security.md."""
     parser = argparse.ArgumentParser(prog="audit", description=__doc__)
-    parser.add_argument("--out", type=Path, default=ROOT / "audit" / "out", metavar="FOLDER", help="for the SBOMs")
-    parser.add_argument("--write-licences", action="store_true", help="write docs/licences.md, and nothing else")
+    parser.add_argument("--out", type=Path, default=ROOT / "audit" / "out", metavar="FOLDER", help="for the lists")
+    parser.add_argument("--python", default=sys.executable, help="of the environment that has all packages (licences)")
     arguments = parser.parse_args()
-    services = _services()
-    found = {name: exported(image) for name, (image, _) in services.items()}
-    ours = {name: requirements for name, (_, requirements) in services.items() if requirements is not None}
-    listed = licences.text({name: found[name] for name in ours}, frozenset({*OUR_LIBRARIES, *ours}))
-    if arguments.write_licences:
-        LICENCES.write_text(listed, "utf-8")
-        return
-    wrong = write_sboms(found, ours, arguments.out)
-    if drift := list(difflib.unified_diff(LICENCES.read_text("utf-8").splitlines(), listed.splitlines(), lineterm="")):
-        wrong += ["docs/licences.md is not what the images have (make licences writes it):", *drift]
-    answer = vulnerabilities.ask(path.relative_to(ROOT) for path in ours.values())
-    wrong += sorted(answer.known)
-    sys.exit(report(wrong, sorted(answer.not_looked_up)))
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    wrong, requirements = [], set()
+    for service, (image, file) in our_images().items():
+        requirements.add(file)
+        version, installed = json.loads(_run("docker", "run", "--rm", "--entrypoint", "python", image, "-c", INSTALLED))
+        pinned = pins(file.read_text("utf-8"), version)
+        wrong += [
+            f"{service}: {each}"
+            for each in differences(installed, pinned, OUR_LIBRARIES & installed.keys() | {service})
+        ]
+        bom = arguments.out / f"{service}.cdx.json"
+        _run(_tool("cyclonedx-py"), "requirements", str(file), "--output-file", str(bom))
+        licences = _run(
+            _tool("pip-licenses"), "--python", arguments.python, "--from", "mixed", "--format", "markdown",
+            "--packages", *pinned,
+        )  # fmt: skip
+        (arguments.out / f"{service}.licences.md").write_text(licences, "utf-8")
+        print(f"{bom}: {len(pinned)} Python packages", flush=True)
+    _run(
+        "mvn",
+        "-q",
+        "-B",
+        "-f",
+        str(POM),
+        CYCLONEDX_MAVEN,
+        f"-DoutputDirectory={arguments.out}",
+        "-DoutputName=jars.cdx",
+    )
+    answer = vulnerabilities.ask(sorted(file.relative_to(ROOT) for file in requirements))
+    sys.exit(report([*wrong, *sorted(answer.known)], sorted(answer.not_looked_up)))
 
 
-def write_sboms(found: Mapping[str, Sequence[Package]], ours: Mapping[str, Path], out: Path) -> list[str]:
-    """Write an SBOM for each image; return how our images differ from what is pinned."""
-    out.mkdir(parents=True, exist_ok=True)
-    wrong = []
-    for name, parts in found.items():
-        pinned: dict[str, Pin] = {}
-        file = ""
-        if name in ours:
-            pinned = pins(ours[name].read_text("utf-8"), python_version(parts))
-            file = str(ours[name].relative_to(ROOT))
-            wrong += [f"{name}: {sentence}" for sentence in differences(parts, pinned, OUR_LIBRARIES | {name})]
-        (out / f"{name}.cdx.json").write_text(sbom(name, parts, pinned, file), "utf-8")
-        kinds = ", ".join(
-            f"{sum(each.kind == kind for each in parts)} {kind}" for kind in sorted({e.kind for e in parts})
-        )
-        print(f"{out / name}.cdx.json: {kinds}", flush=True)
-    return wrong
-
-
-def _services() -> dict[str, tuple[str, Path | None]]:
-    """Return each service's image, and the requirements file of those that are built here."""
-    said = json.loads(_docker("compose", "--profile", "*", "config", "--format", "json"))
-    return {name: _image(said["name"], name, service) for name, service in said["services"].items()}
-
-
-def _image(project: str, name: str, service: Mapping[str, Any]) -> tuple[str, Path | None]:
-    if "build" not in service:
-        return service["image"], None
-    requirements = ROOT / Path(service["build"]["dockerfile"]).parent / "requirements.txt"
-    return service.get("image", f"{project}-{name}"), requirements
-
-
-def exported(image: str) -> list[Package]:
-    """Return what is in an image, without running it."""
-    container = _docker("create", image).strip()
-    try:
-        with subprocess.Popen(["docker", "export", container], stdout=subprocess.PIPE) as export:
-            assert export.stdout is not None, "a pipe was asked for"
-            found = packages(export.stdout, groups(POM.read_text("utf-8")))
-            # The archive's end comes before the stream's.
-            export.stdout.read()
-        if export.returncode:
-            sys.exit(f"docker export of {image}: status {export.returncode}")
-    finally:
-        _docker("rm", "--volumes", container)
+def our_images() -> dict[str, tuple[str, Path]]:
+    """Return the image and the requirements file of each service that is built here."""
+    said = json.loads(_run("docker", "compose", "--profile", "*", "config", "--format", "json"))
+    found = {}
+    for name, service in said["services"].items():
+        if "build" in service:
+            file = ROOT / Path(service["build"]["dockerfile"]).parent / "requirements.txt"
+            found[name] = (service.get("image", f"{said['name']}-{name}"), file)
     return found
 
 
-def _docker(*arguments: str) -> str:
-    ended = subprocess.run(["docker", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+def report(wrong: list[str], not_known: list[str]) -> int:
+    """Print the sentences, and return the exit status."""
+    for line in wrong:
+        print(line)
+    if not_known:
+        print(f"NOT LOOKED UP, so that nothing is known of their vulnerabilities ({len(not_known)}):")
+        for line in not_known:
+            print(f"  {line}")
+    if wrong:
+        return WRONG
+    if not_known:
+        return NOT_KNOWN
+    print("nothing is wrong; no known vulnerability")
+    return 0
+
+
+def _tool(name: str) -> str:
+    return str(Path(sys.executable).with_name(name))
+
+
+def _run(*command: str) -> str:
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if ended.returncode:
-        sys.exit(f"docker {' '.join(arguments)}: {ended.stderr.strip()}")
+        sys.exit(f"{' '.join(command[:4])}: {ended.stderr.strip() or ended.stdout.strip()}")
     return ended.stdout
 
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from audit.report import report
+from audit.__main__ import report
 from audit.vulnerabilities import Answer, read
 
 CLEAN = {"name": "pyyaml", "version": "6.0.3", "vulns": []}
@@ -24,7 +24,7 @@ def test_what_was_looked_up_and_is_clean_gives_no_sentence() -> None:
     assert answer(CLEAN) == Answer()
 
 
-def test_a_vulnerability_is_told_with_the_version_that_mends_it() -> None:
+def test_a_vulnerability_is_told_with_the_version_that_has_none() -> None:
     assert answer(CLEAN, VULNERABLE).known == {"jinja2 2.4.1: PYSEC-2014-8, fixed in 2.7.2"}
 
 
