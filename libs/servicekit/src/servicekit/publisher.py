@@ -3,6 +3,8 @@
 import contextlib
 import threading
 from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -29,12 +31,22 @@ NOT_KNOWN = frozenset(
 """A broker that has just started answers before it knows its topics. The client takes that for final; it is not."""
 
 
+OnDelivery = Callable[[KafkaError | None], None]
+"""Called once a message: with None when Kafka has it, else with why it was given up. In the thread that serves."""
+
+
+class _Waiting(NamedTuple):
+    key: bytes
+    value: bytes
+    on_delivery: OnDelivery | None
+
+
 class Publisher:
     """An idempotent producer for one topic.
 
-    `queue_messages` bounds what waits for the broker; a full queue makes `publish` wait. `delivery_timeout` (seconds)
-    is how long a message may wait for its acknowledgement before it is counted in `failed`; while Kafka does not know
-    the topic, nothing is given up. `stop` ends every wait.
+    `queue_messages` bounds what waits for the broker; with a full queue `publish` waits and `offer` declines.
+    `delivery_timeout` (seconds) is how long a message may wait for its acknowledgement before it is counted in
+    `failed`; while Kafka does not know the topic, nothing is given up. `stop` ends every wait.
     """
 
     def __init__(
@@ -50,7 +62,7 @@ class Publisher:
         self._topic = topic
         self._stop = stop
         self._queue_messages = queue_messages
-        self._not_known: deque[tuple[bytes, bytes]] = deque()
+        self._not_known: deque[_Waiting] = deque()
         self._producer = Producer(
             {
                 "client.id": client_id,
@@ -83,16 +95,24 @@ class Publisher:
         """Wait until the broker answers and has the topic; False if stopped before."""
         return bool(wait_for_kafka(self._find_topic, self._stop, serve=lambda: self.serve(0), topic=self._topic))
 
-    def publish(self, key: bytes, value: bytes) -> None:
+    def offer(self, key: bytes, value: bytes, on_delivery: OnDelivery | None = None) -> bool:
+        """Queue one message without waiting; False if there is no room: the caller still has it."""
+        try:
+            self._queue(_Waiting(key, value, on_delivery))
+        except BufferError:
+            return False
+        return True
+
+    def publish(self, key: bytes, value: bytes, on_delivery: OnDelivery | None = None) -> None:
         """Queue one message. While the local queue is full, wait for room; stopped meanwhile, count it as failed."""
+        message = _Waiting(key, value, on_delivery)
 
         def last_try(_attempt: RetryCallState) -> None:
             self.flush(LAST_TRY_SECONDS)
             with contextlib.suppress(BufferError):
-                self._queue(key, value)
+                self._queue(message)
                 return
-            self.failed += 1
-            log.error("reading not queued", cause="stopped while the local queue was full", value=_text(value))
+            self._give_up(message, KafkaError(KafkaError._QUEUE_FULL), "stopped while the local queue was full")  # noqa: SLF001
 
         waiting = Retrying(
             retry=retry_if_exception_type(BufferError),
@@ -103,7 +123,7 @@ class Publisher:
             before_sleep=self._note_full_queue,
             retry_error_callback=last_try,
         )
-        waiting(self._queue, key, value)
+        waiting(self._queue, message)
 
     def serve(self, seconds: float) -> None:
         """Hand out delivery reports, waiting at most `seconds` for the first."""
@@ -133,47 +153,53 @@ class Publisher:
             raise KafkaException(KafkaError(found.error.code(), "topic does not exist"))
         return True
 
-    def _queue(self, key: bytes, value: bytes) -> None:
+    def _queue(self, message: _Waiting) -> None:
         """Hand a message to the client, or keep it while the topic is not known. Raises BufferError without room."""
         if len(self._not_known) >= self._queue_messages:
             raise BufferError
-        if self._not_known or not self._produce(key, value):
-            self._keep(key, value)
+        if self._not_known or not self._produce(message):
+            self._keep(message)
         self._producer.poll(0)
 
-    def _produce(self, key: bytes, value: bytes) -> bool:
+    def _produce(self, message: _Waiting) -> bool:
         """Return False if the client does not know the topic. Raises BufferError without room."""
+
+        def delivered(error: KafkaError | None, _message: Message) -> None:
+            if error is None:
+                self.acknowledged += 1
+                if message.on_delivery is not None:
+                    message.on_delivery(None)
+            elif error.code() in NOT_KNOWN:
+                self._keep(message)
+            else:
+                self._give_up(message, error, error.str())
+
         try:
-            self._producer.produce(self._topic, key=key, value=value, on_delivery=self._on_delivery)
+            self._producer.produce(self._topic, key=message.key, value=message.value, on_delivery=delivered)
         except KafkaException as error:
             if error.args[0].code() in NOT_KNOWN:
                 return False
             raise
         return True
 
-    def _keep(self, key: bytes, value: bytes) -> None:
+    def _keep(self, message: _Waiting) -> None:
         if not self._not_known:
             log.warning("Kafka does not know the topic: readings wait", topic=self._topic)
-        self._not_known.append((key, value))
+        self._not_known.append(message)
 
     def _send_not_known(self) -> None:
         with contextlib.suppress(BufferError):
-            while self._not_known and self._produce(*self._not_known[0]):
+            while self._not_known and self._produce(self._not_known[0]):
                 self._not_known.popleft()
 
-    def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
-        if error is None:
-            self.acknowledged += 1
-        elif error.code() in NOT_KNOWN:
-            self._keep(message.key() or b"", message.value() or b"")
-        else:
-            self.failed += 1
-            log.error("reading not delivered", cause=error.str(), topic=self._topic, value=_text(message.value()))
+    def _give_up(self, message: _Waiting, error: KafkaError, cause: str) -> None:
+        self.failed += 1
+        log.error(
+            "reading not delivered", cause=cause, topic=self._topic, value=message.value.decode("utf-8", "replace")
+        )
+        if message.on_delivery is not None:
+            message.on_delivery(error)
 
     def _note_full_queue(self, attempt: RetryCallState) -> None:
         if attempt.attempt_number == 1:
             log.warning("local queue is full, the loop waits for Kafka", unsent=self.unsent)
-
-
-def _text(value: bytes | None) -> str:
-    return (value or b"").decode("utf-8", "replace")
