@@ -16,7 +16,8 @@ FIGURES = ("alert_p50_vs_limit", "alert_p99_ms", "status_p50_ms", "idle_cores")
 @pytest.mark.parametrize(
     ("only", "figures"),
     [
-        pytest.param(("bare", "ours"), FIGURES, id="the limit and ours"),
+        pytest.param(("bare",), (), id="the limit"),
+        pytest.param(("bare", "ours"), FIGURES, id="the limit and ours", marks=pytest.mark.long),
         pytest.param(("ours", "tutorial"), ("seed_design_p50_vs_ours",), id="the tutorial", marks=pytest.mark.long),
     ],
 )
