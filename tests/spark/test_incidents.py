@@ -21,8 +21,9 @@ from messages.topics import KELEMBABAN, SUHU
 from spark_monitor.engine.checkpoint_storage import LocalStoragePath
 from spark_monitor.engine.incident_query import publisher, session_for, start, stop_between_batches
 from spark_monitor.incidents import operator
-from spark_monitor.incidents.life_cycle import LifeCycle, Reading, Record, Step
+from spark_monitor.incidents.life_cycle import LifeCycle, Reading, Step
 from spark_monitor.incidents.operator import incident_records
+from spark_monitor.incidents.records import Record
 from spark_monitor.rules.model import Rules
 
 TOPICS = {"suhu": SUHU, "kelembaban": KELEMBABAN}
@@ -237,7 +238,7 @@ class Fragile(LifeCycle):
 
     until = 0.0
 
-    def take(self, entity_id: str, state: str | None, readings: Iterable[Reading], now: float) -> Step:
+    def read(self, entity_id: str, state: str | None, readings: Iterable[Reading], now: float) -> Step:
         """Fail in the middle of the readings."""
 
         def poisoned() -> Iterator[Reading]:
@@ -246,14 +247,14 @@ class Fragile(LifeCycle):
                     raise ZeroDivisionError("poison")
                 yield reading
 
-        return super().take(entity_id, state, poisoned(), now)
+        return super().read(entity_id, state, poisoned(), now)
 
-    def look(self, entity_id: str, state: str | None, now: float) -> Step:
+    def pass_time(self, entity_id: str, state: str | None, now: float) -> Step:
         """Fail until a moment; then the timer must have been set again."""
         operator.RETRY_SECONDS = 1
         if entity_id == "late" and now < self.until:
             raise OverflowError("too early")
-        return super().look(entity_id, state, now)
+        return super().pass_time(entity_id, state, now)
 
 
 def test_an_entity_that_cannot_be_worked_on_ends_no_other(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ import pytest
 from tests.stack.hardening import HOLDS, assert_as_the_table_says
 from tests.stack.test_secure import (
     ALERT,
-    SUHU,
     assert_new_passwords_take_effect_and_no_reading_is_lost,
     where_secrets_are_shown,
     why_refused,
@@ -15,6 +14,7 @@ from tests.stack.test_secure import (
 
 from devstack.compose_project import eventually
 from devstack.secure_project import SecureStack, secured
+from messages.topics import SUHU
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 

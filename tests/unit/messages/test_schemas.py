@@ -7,7 +7,7 @@ import yaml
 from pydantic import TypeAdapter
 
 from messages import schemas, topics
-from spark_monitor.incidents.life_cycle import FIELDS
+from spark_monitor.incidents.records import FIELDS
 
 ROOT = Path(__file__).parents[3]
 

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from tests import realistic_hour
 
-from spark_monitor.incidents.life_cycle import LifeCycle, Reading, Record
+from spark_monitor.incidents.life_cycle import LifeCycle, Reading
+from spark_monitor.incidents.records import Record
 from spark_monitor.rules import file as rules_file
 
 RULES = rules_file.load(Path(__file__).parents[4] / "services/spark-monitor/rules.yaml")
@@ -29,8 +30,8 @@ def by_life_cycle(rows: Iterable[realistic_hour.Measured], batch_seconds: float)
                 Reading(row.stream, row.sensor_id, row.value, row.event_time, row.event_time)
             )
         for entity, state in states.items():
-            taken = life.take(entity, state, readings[entity], now)
-            looked = life.look(entity, taken.state, now)
+            taken = life.read(entity, state, readings[entity], now)
+            looked = life.pass_time(entity, taken.state, now)
             states[entity] = looked.state
             records += taken.records + looked.records
     return records

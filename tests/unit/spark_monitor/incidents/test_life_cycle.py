@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messages.topics import SUHU
-from spark_monitor.incidents.life_cycle import LifeCycle, Reading, Record, StateError, to_json
+from spark_monitor.incidents.life_cycle import LifeCycle, Reading
+from spark_monitor.incidents.records import Record, to_json
+from spark_monitor.incidents.state import StateError
 from spark_monitor.rules import file as rules_file
 from spark_monitor.rules.model import Incident, Rules, Silence
 
@@ -45,12 +47,12 @@ class Warehouse:
 
     def take(self, readings: Iterable[Reading], now: float) -> list[Record]:
         """Take readings; return the records."""
-        step = self.life.take("G1", self.state, readings, START + now)
+        step = self.life.read("G1", self.state, readings, START + now)
         return self._went(step.state, step.due, step.records)
 
     def look(self, now: float) -> list[Record]:
         """Look what is due; return the records."""
-        step = self.life.look("G1", self.state, START + now)
+        step = self.life.pass_time("G1", self.state, START + now)
         return self._went(step.state, step.due, step.records)
 
     def suhu(self, values: Mapping[float, float], sensor: str | None = "a") -> list[Record]:
@@ -486,9 +488,9 @@ def test_a_unit_that_is_corrected_while_an_incident_is_open_costs_only_a_figure(
 def test_times_that_no_calendar_has_end_nothing() -> None:
     life, far = LifeCycle(SHIPPED, "Asia/Jakarta"), 253_402_300_800.0
     readings = [Reading("suhu", "a", 84.0, far + second, START) for second in range(40)]
-    step = life.take("G1", None, readings, START)
+    step = life.read("G1", None, readings, START)
     assert said(step.records) == ["[Insiden Dibuka] Gudang G1: Suhu 84.00°C > 80"]
-    later = life.look("G1", step.state, START + 1000)
+    later = life.pass_time("G1", step.state, START + 1000)
     assert [record["state"] for record in later.records] == ["opened", "unknown", "reminder"]
     assert step.records[0]["opened_at"] == far
 
@@ -499,7 +501,7 @@ def test_times_that_no_calendar_has_end_nothing() -> None:
 def test_a_state_that_is_none_is_told_apart_before_a_reading_is_taken(state: str) -> None:
     life, readings = LifeCycle(SHIPPED, "Asia/Jakarta"), iter([reading(0, 84)])
     with pytest.raises(StateError):
-        life.take("G1", state, readings, START)
+        life.read("G1", state, readings, START)
     assert next(readings) == reading(0, 84)
     with pytest.raises(StateError):
-        life.look("G1", state, START)
+        life.pass_time("G1", state, START)

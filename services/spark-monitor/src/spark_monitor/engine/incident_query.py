@@ -12,8 +12,8 @@ from pyspark.sql.streaming.query import StreamingQuery
 from spark_monitor.engine.checkpoint_storage import StoragePath
 from spark_monitor.engine.incident_topic import IncidentTopic
 from spark_monitor.engine.supervisor import cause_of
-from spark_monitor.incidents.life_cycle import Record, from_json
 from spark_monitor.incidents.operator import FAILURE
+from spark_monitor.incidents.records import Record, from_json
 
 TRIGGER_SECONDS = 2
 """A batch takes about 0.3 s, whatever little is in it. A silence is found that much later while readings come."""

@@ -6,7 +6,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from messages.topics import INCIDENTS
 from servicekit.kafka_client import KEYED, REQUEST_TIMEOUT_MS, Connection
-from spark_monitor.incidents.life_cycle import Record, to_json
+from spark_monitor.incidents.records import Record, to_json
 
 DELIVERED_WITHIN_SECONDS = 20
 

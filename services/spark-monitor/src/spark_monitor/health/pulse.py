@@ -17,7 +17,7 @@ from messages.topics import CANARY, HEARTBEATS, INCIDENTS
 from servicekit.kafka_client import KEYED, Connection
 from spark_monitor.health.alert_chain import BACK_WITHIN_SECONDS, AlertChain
 from spark_monitor.incidents.inhibition import Inhibition
-from spark_monitor.incidents.life_cycle import Record
+from spark_monitor.incidents.records import Record
 from spark_monitor.rules import canary
 
 log = structlog.get_logger()

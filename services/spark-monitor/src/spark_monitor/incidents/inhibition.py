@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from messages import schemas
-from spark_monitor.incidents.life_cycle import FIELDS, SILENCE, Record
+from spark_monitor.incidents.records import FIELDS, Record
+from spark_monitor.incidents.silences import SILENCE
 from spark_monitor.incidents.wording import Words, duration
 from spark_monitor.rules.model import Rules
 

@@ -1,7 +1,7 @@
 """Readings -> records of incidents, through Spark's own stateful operator with its timers, in micro-batches.
 
 Real-time Mode does not know this operator; it need not, as an incident takes half a minute to begin. Spark keeps the
-state of each entity (see `life_cycle`) and calls when it is due, in the next batch.
+state of each entity (see `state`) and calls when it is due, in the next batch.
 """
 
 import traceback
@@ -20,11 +20,13 @@ from pyspark.sql.streaming.stateful_processor import (
 )
 
 from spark_monitor.detection.decode import accepted, decode
-from spark_monitor.incidents.life_cycle import LifeCycle, Reading, StateError, Step, to_json
+from spark_monitor.incidents.life_cycle import LifeCycle, Reading, Step
+from spark_monitor.incidents.records import to_json
+from spark_monitor.incidents.state import StateError
 from spark_monitor.rules.model import Rules
 
 STATE_FORMAT = 1
-"""Of the text that `life_cycle` keeps. Another number, and the query starts over, without what was open."""
+"""Of the text that `state` makes. Another number, and the query starts over, without what was open."""
 
 FAILURE = "failure"
 """The `kind` of a row that is no record, but says that an entity can't be worked on."""
@@ -75,7 +77,7 @@ class Incidents(StatefulProcessor):
         state, timer = self._kept.get() or (None, None)
         now = _now(timerValues)
         readings = _readings(rows)
-        step, out = _tried(key[0], state, now, lambda known: self._life.take(key[0], known, readings, now))
+        step, out = _tried(key[0], state, now, lambda known: self._life.read(key[0], known, readings, now))
         if step is not None:
             self._keep(step, timer)
         return iter(out)
@@ -91,7 +93,7 @@ class Incidents(StatefulProcessor):
         if expiredTimerInfo.getExpiryTimeInMs() == timer:
             timer = None
         now = _now(timerValues)
-        step, out = _tried(key[0], state, now, lambda known: self._life.look(key[0], known, now))
+        step, out = _tried(key[0], state, now, lambda known: self._life.pass_time(key[0], known, now))
         # Without a timer nobody would look at the entity again.
         self._keep(Step(state, now + RETRY_SECONDS, []) if step is None else step, timer)
         return iter(out)

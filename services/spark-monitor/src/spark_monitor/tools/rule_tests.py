@@ -169,11 +169,11 @@ def _incident_lines(
 
     def look_until(now: float) -> None:
         while due and (first := min(due, key=due.__getitem__)) and due[first] <= now:
-            take(first, life.look(first, states[first], due[first]))
+            take(first, life.pass_time(first, states[first], due[first]))
 
     for entity_id, reading in readings:
         look_until(reading.received_at)
-        take(entity_id, life.take(entity_id, states.get(entity_id), [reading], reading.received_at))
+        take(entity_id, life.read(entity_id, states.get(entity_id), [reading], reading.received_at))
     if until is not None:
         look_until(START + until)
     return lines
