@@ -61,7 +61,7 @@ def incidents(rows: Iterable[Measured]) -> pd.DataFrame:
 
 def _of_one(own: pd.DataFrame, limit: float) -> Iterator[dict[str, float]]:
     at, value = own["event_time"].to_numpy(), own["value"].to_numpy()
-    beyond = _runs(at, value > limit, ON_DELAY)
+    beyond = _held(at, value > limit, value <= limit - DEADBAND)
     cleared = _runs(at, value <= limit - DEADBAND, OFF_DELAY)
     free_from = -np.inf
     for opened_at in beyond["first"]:
@@ -71,6 +71,20 @@ def _of_one(own: pd.DataFrame, limit: float) -> Iterator[dict[str, float]]:
         closed_at = ends.iloc[0] if len(ends) else np.nan
         yield {"opened_at": opened_at, "closed_at": closed_at, **_figures(at, value, limit, opened_at, closed_at)}
         free_from = np.inf if np.isnan(closed_at) else closed_at
+
+
+def _held(at: np.ndarray, is_beyond: np.ndarray, is_cleared: np.ndarray) -> pd.DataFrame:
+    """Return first and last reading beyond the limit of each time that lasted for `ON_DELAY`.
+
+    A cleared reading ends it, and so do `OFF_DELAY` between limit and deadband. A gap does not.
+    """
+    between = ~is_beyond & ~is_cleared
+    runs = pd.Series(np.cumsum(np.diff(between.astype(int), prepend=0) != 0))
+    since = pd.Series(at).groupby(runs).transform("min").to_numpy()
+    ends = is_cleared | (between & (at >= since + OFF_DELAY))
+    grouped = pd.DataFrame({"at": at, "part": np.cumsum(ends)})[is_beyond].groupby("part")["at"]
+    held = pd.DataFrame({"first": grouped.min(), "last": grouped.max()})
+    return held[held["last"] >= held["first"] + ON_DELAY]
 
 
 def _runs(at: np.ndarray, is_in: np.ndarray, least: float) -> pd.DataFrame:

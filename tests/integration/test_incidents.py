@@ -100,7 +100,7 @@ def test_an_incident_opens_and_closes_with_exactly_these_lines(monitor: MonitorP
 
 def test_short_excursions_open_nothing(monitor: MonitorProcess, client: Client) -> None:
     begin = time.time() - 200
-    steady(client, "FLAPS", begin, [*[85.0] * 25, 79.5] * 5)
+    steady(client, "FLAPS", begin, [*[85.0] * 25, 78.5] * 5)
     steady(client, "AFTER", begin, [85.0] * 40)
     monitor.wait_for_line("[Insiden Dibuka] Gudang AFTER:")
     assert of(client, "FLAPS") == []

@@ -91,6 +91,7 @@ class Incident(records.Incident):
     stream: Name | None
     topic: Name | None
     sensor_id: Name | None
+    sensors: list[Name] | None
     unit: str | None
     threshold: Figure | None
     event_time: Moment

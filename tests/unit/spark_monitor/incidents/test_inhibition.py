@@ -245,7 +245,7 @@ def test_a_causes_record_has_every_field() -> None:
     nothing = dict.fromkeys(
         (
             "peak", "mean", "degree_minutes", "readings", "coverage", "gap_seconds", "mkt", "stream", "sensor_id",
-            "unit", "threshold",
+            "sensors", "unit", "threshold",
         )
     )  # fmt: skip
     assert record == nothing | {

@@ -127,12 +127,12 @@ class Excursion:
         return replace(self)
 
     def hold_until(self, at: float, limit: Limit, sampling: Sampling) -> None:
-        """Account for the newest reading, which held until `at`."""
-        seconds = at - self.at
+        """Account for the newest reading, which held until `at`; of a sensor that carries on, `at` may be before it."""
+        seconds = max(0.0, at - self.at)
         if sampling.interval is not None and seconds > sampling.silent_after:
             self.gaps += seconds - sampling.interval
             seconds = sampling.interval
-        self.at = at
+        self.at = max(self.at, at)
         is_known = sampling.is_celsius and self.value > -ZERO_CELSIUS and (self.heat > 0 or self.weight == 0)
         self.heat = self.heat + seconds * _heat(self.value) if is_known else 0.0
         self.weight += seconds

@@ -1,6 +1,7 @@
 """The life of incidents and silences of one entity, as a function of its readings and of time. No I/O, no Spark.
 
 Each alert with an `incident` is a machine of its own (`limits`), and so is each stream with a `silence` (`silences`).
+Each sensor is judged by itself, in its own order and at its own interval.
 What is known of an entity between two calls is a JSON text (`state`). Event time decides about limits; about silence
 the clock does, beside the time at which Kafka got a reading.
 """
@@ -14,13 +15,16 @@ from zoneinfo import ZoneInfo
 from spark_monitor.incidents.limits import LimitMachine, close_without_rule
 from spark_monitor.incidents.records import Journal, Record
 from spark_monitor.incidents.silences import SilenceMachine, close_forgotten, open_silences
-from spark_monitor.incidents.state import EntityState, StreamState, from_text, to_text
+from spark_monitor.incidents.state import EntityState, SensorState, StreamState, from_text, to_text
 from spark_monitor.incidents.timers import Timer, fire, next_due
-from spark_monitor.incidents.watched import WatchedStream, watched_streams
+from spark_monitor.incidents.watched import LONGEST_INTERVAL, WatchedStream, learn, watched_streams
 from spark_monitor.rules.model import Rules
 
 FORGET_SECONDS = 3_600
-"""How long an entity without a reading is remembered where nobody waits for one."""
+"""How long a sensor without a reading is remembered where nobody waits for one."""
+
+MAX_SENSORS = 100
+"""How many sensors of an entity's stream are told apart; further ones count as readings without a name."""
 
 SORTED_TOGETHER = 100_000
 """Readings that are put in order at once: a backlog of any length must not fill the memory."""
@@ -56,8 +60,8 @@ class LifeCycle:
     def read(self, entity_id: str, state: str | None, readings: Iterable[Reading], now: float) -> Step:
         """Return what readings make of an entity; `now` is the clock (epoch seconds).
 
-        They may come in any order: those that are not newer than what is known already change nothing. Raises
-        StateError before it has read any.
+        They may come in any order: those that are not newer than what is known of their sensor are judged by no limit.
+        Raises StateError before it has read any.
         """
         entity = _Entity(self, entity_id, state, now)
         rest = iter(readings)
@@ -94,7 +98,7 @@ class _Entity:
         """Hand a reading to its stream."""
         stream = self._life.streams.get(reading.stream)
         if stream is not None:
-            self._state.streams.setdefault(stream.name, StreamState(float("-inf"), reading.received_at))
+            self._state.streams.setdefault(stream.name, StreamState(reading.received_at))
             self._stream(stream).read(reading)
 
     def timers(self) -> Iterator[Timer]:
@@ -121,10 +125,12 @@ class _Entity:
             stream = self._life.streams.get(name)
             if stream is None:
                 del self._state.streams[name]
-            elif stream.silence is None and state.sensors:
+            elif stream.silence is None:
                 for sensor, quiet in open_silences(state):
                     close_forgotten(stream, sensor, quiet, self._journal)
-                state.sensors, state.quiet = {}, None
+                state.quiet = None
+                for each in state.sensors.values():
+                    each.quiet = None
         known = {rule.name for stream in self._life.streams.values() for rule in stream.limits}
         for name in self._state.limits.keys() - known:
             limit = self._state.limits.pop(name)
@@ -133,33 +139,53 @@ class _Entity:
 
 
 class _Stream:
-    """An entity's stream: one machine of silences, if the rules ask for it, and one for each limit."""
+    """An entity's stream: its sensors, one machine of silences, if the rules ask for it, and one for each limit."""
 
     def __init__(self, stream: WatchedStream, state: EntityState, journal: Journal) -> None:
         self._stream = stream
         self._state = state.streams[stream.name]
         self._silences = SilenceMachine(stream.silence, stream, self._state, journal) if stream.silence else None
-        self._limits = [LimitMachine(rule, stream, state.limits, journal) for rule in stream.limits]
+        self._limits = [
+            LimitMachine(rule, stream, self._state.sensors, state.limits, journal) for rule in stream.limits
+        ]
 
     def read(self, reading: Reading) -> None:
-        """Take a reading in; one that is not newer than all before is heard, and judged by no limit."""
-        state = self._state
-        if self._silences is not None:
-            self._silences.read(reading.sensor_id, reading.event_time, reading.received_at)
-        state.seen = max(state.seen, reading.received_at)
-        if reading.event_time <= state.newest:
+        """Take a reading in.
+
+        The same one again is no news. One from before its sensor's newest is a sign of life, and judged by no limit.
+        """
+        state, at = self._state, reading.event_time
+        name = reading.sensor_id or ""
+        if name not in state.sensors and len(state.sensors) >= MAX_SENSORS:
+            name = ""
+        sensor = state.sensors.get(name)
+        if sensor is None:
+            sensor = state.sensors[name] = SensorState(at, reading.value, reading.received_at)
+            is_newer, is_after_gap = True, False
+        elif (at, reading.value) == (sensor.newest, sensor.value):
             return
-        is_after_gap = reading.event_time - state.newest > self._stream.sampling.silent_after
-        state.newest = reading.event_time
-        for limit in self._limits:
-            limit.read(reading.value, reading.event_time, is_after_gap=is_after_gap)
+        else:
+            is_newer, is_after_gap = at > sensor.newest, self._is_gap(sensor, at - sensor.newest)
+            sensor.is_known = sensor.is_known or at != sensor.newest
+            sensor.seen = max(sensor.seen, reading.received_at)
+            if is_newer:
+                learn(sensor, at - sensor.newest)
+                sensor.newest, sensor.value = at, reading.value
+        if self._silences is not None:
+            self._silences.read(name, sensor, reading.received_at)
+        state.seen = max(state.seen, reading.received_at)
+        if is_newer:
+            for limit in self._limits:
+                limit.read(name, reading.value, at, is_after_gap=is_after_gap)
 
     def timers(self) -> Iterator[Timer]:
-        """Yield what time does to its machines."""
+        """Yield what time does to its sensors and machines."""
+        for name, sensor in list(self._state.sensors.items()):
+            yield Timer(sensor.seen + self._forget_after(sensor), partial(self._forget_sensor, name))
         if self._silences is not None:
             yield from self._silences.timers()
         for limit in self._limits:
-            yield from limit.timers(self._state.seen)
+            yield from limit.timers()
 
     @property
     def is_forgettable(self) -> bool:
@@ -169,10 +195,30 @@ class _Stream:
     @property
     def forgotten_at(self) -> float:
         """When it is forgotten (epoch seconds), if it is forgettable."""
-        silence = self._stream.silence
-        return self._state.seen + (silence.forget_after if silence else FORGET_SECONDS)
+        return self._state.seen + self._forget_after(None)
 
     def forget(self) -> None:
         """Drop what is pending."""
         for limit in self._limits:
             limit.forget()
+
+    def _is_gap(self, sensor: SensorState, seconds: float) -> bool:
+        return seconds > self._stream.sampling_of(sensor).silent_after
+
+    def _forget_after(self, sensor: SensorState | None) -> float:
+        """Return after how many seconds a sensor is forgotten; a slow one is called silent first.
+
+        Of one that spoke once nobody knows yet how slow it is.
+        """
+        if self._stream.silence is None:
+            return FORGET_SECONDS
+        is_new = sensor is not None and not sensor.is_known
+        longest = LONGEST_INTERVAL if is_new else self._stream.sampling_of(sensor).silent_after
+        return max(self._stream.silence.forget_after, 2 * longest)
+
+    def _forget_sensor(self, name: str) -> None:
+        sensor = self._state.sensors.pop(name)
+        if self._silences is not None:
+            self._silences.forget(name, sensor)
+        for limit in self._limits:
+            limit.forget_sensor(name)

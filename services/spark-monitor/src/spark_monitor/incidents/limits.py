@@ -1,23 +1,36 @@
 """One alert's limit at one entity: normal, pending, open, clearing; of an open one without readings, unknown."""
 
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterator, Mapping
+from functools import cached_property, partial
 from zoneinfo import ZoneInfo
 
-from spark_monitor.incidents.excursion import Excursion, Limit, Sampling
+from spark_monitor.incidents.excursion import ABOVE, Excursion, Limit, Sampling
 from spark_monitor.incidents.records import Journal
-from spark_monitor.incidents.state import LimitState
+from spark_monitor.incidents.state import LimitState, SensorLimit, SensorState
 from spark_monitor.incidents.timers import Timer
 from spark_monitor.incidents.watched import LimitRule, WatchedStream
 from spark_monitor.incidents.wording import without_rule
 
 
 class LimitMachine:
-    """What readings and time make of a limit. Its state is `states[rule.name]`; there is none while it is normal."""
+    """What readings and time make of a limit. Its state is `states[rule.name]`; there is none while it is normal.
 
-    def __init__(self, rule: LimitRule, stream: WatchedStream, states: dict[str, LimitState], journal: Journal) -> None:
+    Each sensor is normal, pending, beyond or clearing by itself. The entity's incident opens with the first that is
+    beyond for `on_delay`, and closes when all that were have cleared.
+    """
+
+    def __init__(
+        self,
+        rule: LimitRule,
+        stream: WatchedStream,
+        sensors: Mapping[str, SensorState],
+        states: dict[str, LimitState],
+        journal: Journal,
+    ) -> None:
+        """`sensors`: the stream's, as they speak."""
         self._rule = rule
         self._stream = stream
+        self._known = sensors
         self._states = states
         self._journal = journal
 
@@ -31,112 +44,203 @@ class LimitMachine:
         state = self._states.get(self._rule.name)
         return state is not None and state.is_open
 
-    def read(self, value: float, at: float, *, is_after_gap: bool) -> None:
-        """Judge a reading that is newer than all before; `at` is its event time."""
+    def read(self, name: str, value: float, at: float, *, is_after_gap: bool) -> None:
+        """Judge a sensor's reading that is newer than all before of it; `at` is its event time."""
         state = self._states.get(self._rule.name)
-        if state is None or not state.is_open:
-            self._read_before_open(state, value, at, is_after_gap=is_after_gap)
+        if state is None:
+            if self._limit.is_beyond(value):
+                state = self._states[self._rule.name] = LimitState()
+                self._begin(state, name, value, at)
+            return
+        if "" in state.sensors and "" not in self._known and name:
+            # Left by a forgotten sensor, or by a checkpoint that told no sensors apart.
+            self._hand_over(state, "", name)
+        sensor = state.sensors.get(name)
+        if sensor is None:
+            if self._limit.is_beyond(value):
+                self._begin(state, name, value, at)
+        elif sensor.is_beyond:
+            self._read_while_beyond(state, sensor, value, at, name, is_after_gap=is_after_gap)
         else:
-            self._read_while_open(state, value, at, is_after_gap=is_after_gap)
+            self._read_while_pending(state, sensor, value, at, name)
 
-    def timers(self, last_reading: float) -> Iterator[Timer]:
-        """Yield what time does to it; `last_reading` is when Kafka got the stream's last one."""
+    def timers(self) -> Iterator[Timer]:
+        """Yield what time does to it: an open incident becomes unknown, and is reminded of."""
         state = self._states.get(self._rule.name)
         if state is None or state.said is None:
             return
         if self._stream.silence is not None and not state.is_unknown:
-
-            def lose_sight() -> None:
-                state.is_unknown = True
-                self._tell_unknown(state, "unknown", last_reading)
-
-            yield Timer(last_reading + self._stream.silence.silent_after, lose_sight)
-
-        def remind() -> None:
-            if not state.is_unknown:
-                self._remind(state)
-                return
-            state.said = self._journal.now
-            self._tell_unknown(state, "reminder", last_reading)
-
-        yield Timer(state.said + self._rule.incident.remind_every, remind)
+            yield Timer(self._unknown_at(state), partial(self._lose_sight, state))
+        yield Timer(state.said + self._rule.incident.remind_every, partial(self._remind, state))
 
     def forget(self) -> None:
         """Drop what is pending."""
         self._states.pop(self._rule.name, None)
 
-    def _read_before_open(self, state: LimitState | None, value: float, at: float, *, is_after_gap: bool) -> None:
-        if not self._limit.is_beyond(value):
-            self.forget()
+    def forget_sensor(self, name: str) -> None:
+        """Drop what is pending of a sensor; its part in an open incident waits for a sensor that carries it on."""
+        state = self._states.get(self._rule.name)
+        if state is None or name not in state.sensors:
             return
-        if state is None or is_after_gap:
-            state = self._states[self._rule.name] = LimitState(Excursion.begin(at, value))
+        if state.sensors[name].is_beyond:
+            self._hand_over(state, name, "")
         else:
-            state.excursion.hold_until(at, self._limit, self._stream.sampling)
-            state.excursion.take(value, self._limit)
-        if at >= state.excursion.begun + self._rule.incident.on_delay:
-            self._open(state, at)
+            self._drop(state, name)
 
-    def _read_while_open(self, state: LimitState, value: float, at: float, *, is_after_gap: bool) -> None:
-        if state.is_unknown:
+    # --- a sensor -----------------------------------------------------------------------------------------------------
+
+    def _hand_over(self, state: LimitState, of: str, to: str) -> None:
+        """Let one sensor carry on another's excursion: so an incident outlives its sensor, and ends by data."""
+        left, own = state.sensors.pop(of), state.sensors.get(to)
+        if own is not None and own.is_beyond:
+            own.excursion.peak = self._limit.worse(own.excursion.peak, left.excursion.peak)
+        else:
+            state.sensors[to] = left
+
+    def _begin(self, state: LimitState, name: str, value: float, at: float) -> None:
+        sensor = state.sensors[name] = SensorLimit(Excursion.begin(at, value))
+        self._join_if_due(state, sensor, at)
+
+    def _read_while_pending(self, state: LimitState, sensor: SensorLimit, value: float, at: float, name: str) -> None:
+        """Between limit and deadband a reading holds what is pending, as it holds what is open, for `off_delay`."""
+        if self._limit.is_cleared(value):
+            self._drop(state, name)
+            return
+        self._add(sensor, value, at, name)
+        if self._limit.is_beyond(value):
+            sensor.cleared = None
+            self._join_if_due(state, sensor, at)
+        elif sensor.cleared is None:
+            sensor.cleared = sensor.excursion.copy()
+        elif self._is_over(sensor):
+            self._drop(state, name)
+
+    def _read_while_beyond(
+        self, state: LimitState, sensor: SensorLimit, value: float, at: float, name: str, *, is_after_gap: bool
+    ) -> None:
+        if state.is_unknown and not self._is_over(sensor):
             state.is_unknown = False
             self._remind(state)
-        state.excursion.hold_until(at, self._limit, self._stream.sampling)
+        sensor.excursion.hold_until(at, self._limit, self._sampling(name))
         if not self._limit.is_cleared(value):
-            state.cleared = None
-        elif state.cleared is None or is_after_gap:
+            sensor.cleared = None
+        elif sensor.cleared is None or is_after_gap:
             # Of the time in a gap nobody knows: it ends nothing.
-            state.cleared = state.excursion.copy()
-        state.excursion.take(value, self._limit)
-        if state.cleared is not None and at >= state.cleared.at + self._rule.incident.off_delay:
-            self._close(state.cleared, at)
+            sensor.cleared = sensor.excursion.copy()
+        sensor.excursion.take(value, self._limit)
+        if all(map(self._is_over, state.beyond.values())):
+            self._close(state, at)
 
-    def _open(self, state: LimitState, at: float) -> None:
-        state.said = self._journal.now
+    def _add(self, sensor: SensorLimit, value: float, at: float, name: str) -> None:
+        sensor.excursion.hold_until(at, self._limit, self._sampling(name))
+        sensor.excursion.take(value, self._limit)
+
+    def _join_if_due(self, state: LimitState, sensor: SensorLimit, at: float) -> None:
+        if at < sensor.excursion.begun + self._rule.incident.on_delay:
+            return
+        sensor.is_beyond = True
+        if not state.is_open:
+            self._open(state, sensor.excursion, at)
+
+    def _is_over(self, sensor: SensorLimit) -> bool:
+        """Say whether a sensor has been cleared for `off_delay`."""
+        return sensor.cleared is not None and sensor.excursion.at >= sensor.cleared.at + self._rule.incident.off_delay
+
+    def _drop(self, state: LimitState, name: str) -> None:
+        del state.sensors[name]
+        if not state.sensors:
+            self.forget()
+
+    def _sampling(self, name: str) -> Sampling:
+        return self._stream.sampling_of(self._known.get(name))
+
+    # --- the incident -------------------------------------------------------------------------------------------------
+
+    def _unknown_at(self, state: LimitState) -> float:
+        """Return when all sensors that hold the incident open are silent."""
+        return max(
+            self._seen(name, sensor) + self._sampling(name).silent_after for name, sensor in self._holders(state)
+        )
+
+    def _holders(self, state: LimitState) -> list[tuple[str, SensorLimit]]:
+        """Return the sensors that have not cleared; all of them if the rules' `off_delay` was shortened meanwhile."""
+        beyond = state.beyond
+        return [(name, sensor) for name, sensor in beyond.items() if not self._is_over(sensor)] or list(beyond.items())
+
+    def _seen(self, name: str, sensor: SensorLimit) -> float:
+        """Return when Kafka got the last of a sensor; of one that was forgotten, its own last time."""
+        known = self._known.get(name)
+        return sensor.excursion.at if known is None else known.seen
+
+    def _worst(self, state: LimitState) -> tuple[str, Excursion]:
+        """Return the sensor with the worst peak, as it was when it had cleared, if it has."""
+
+        def peak(item: tuple[str, SensorLimit]) -> float:
+            found = item[1].excursion.peak
+            return found if self._limit.comparison in ABOVE else -found
+
+        name, sensor = max(state.beyond.items(), key=peak)
+        return name, sensor.cleared if sensor.cleared is not None and self._is_over(sensor) else sensor.excursion
+
+    def _open(self, state: LimitState, excursion: Excursion, at: float) -> None:
+        state.begun, state.said = excursion.begun, self._journal.now
         message = self._stream.words.opened(
-            self._journal.entity_id, state.excursion.peak, self._limit.comparison, self._limit.threshold,
-            state.excursion.begun,
-        )  # fmt: skip
-        self._record("opened", state.excursion, at=at, message=message)
+            self._journal.entity_id, excursion.peak, self._limit.comparison, self._limit.threshold, excursion.begun
+        )
+        self._record(state, "opened", at=at, message=message)
+
+    def _lose_sight(self, state: LimitState) -> None:
+        state.is_unknown = True
+        self._tell_unknown(state, "unknown")
 
     def _remind(self, state: LimitState) -> None:
+        now = state.said = self._journal.now
+        if state.is_unknown:
+            self._tell_unknown(state, "reminder")
+            return
+        _, worst = self._worst(state)
+        message = self._stream.words.goes_on(self._journal.entity_id, now - (state.begun or now), worst.peak, now)
+        self._record(state, "reminder", at=now, message=message)
+
+    def _tell_unknown(self, state: LimitState, word: str) -> None:
         now = self._journal.now
-        state.said = now
-        seconds = now - state.excursion.begun
-        message = self._stream.words.goes_on(self._journal.entity_id, seconds, state.excursion.peak, now)
-        self._record("reminder", state.excursion, at=now, message=message)
+        last = max(self._seen(name, sensor) for name, sensor in self._holders(state))
+        message = self._stream.words.unknown(self._journal.entity_id, now - last, now)
+        self._record(state, word, at=now, message=message)
 
-    def _close(self, excursion: Excursion, at: float) -> None:
-        del self._states[self._rule.name]
-        figures = excursion.figures(self._stream.sampling)
-        message = self._stream.words.closed(
-            self._journal.entity_id, figures["duration_seconds"], excursion.peak, figures["mkt"], excursion.at
-        )
-        self._record("closed", excursion, at=at, message=message, closed_at=excursion.at)
+    def _close(self, state: LimitState, at: float) -> None:
+        closed_at = max(sensor.cleared.at for sensor in state.beyond.values() if sensor.cleared is not None)
+        name, worst = self._worst(state)
+        figures = worst.figures(self._sampling(name))
+        lasted = closed_at - (closed_at if state.begun is None else state.begun)
+        message = self._stream.words.closed(self._journal.entity_id, lasted, worst.peak, figures["mkt"], closed_at)
+        self._record(state, "closed", at=at, message=message, closed_at=closed_at)
+        state.begun, state.said, state.is_unknown = None, None, False
+        for each in list(state.beyond):
+            self._drop(state, each)
 
-    def _tell_unknown(self, state: LimitState, word: str, last_reading: float) -> None:
-        now = self._journal.now
-        message = self._stream.words.unknown(self._journal.entity_id, now - last_reading, now)
-        self._record(word, state.excursion, at=now, message=message)
-
-    def _record(
-        self, state: str, excursion: Excursion, *, at: float, message: str, closed_at: float | None = None
-    ) -> None:
+    def _record(self, state: LimitState, word: str, *, at: float, message: str, closed_at: float | None = None) -> None:
+        begun = state.begun or 0.0
+        name, worst = self._worst(state)
+        ends = [sensor.excursion.at for sensor in state.beyond.values()]
+        lasted = (max(ends) if closed_at is None else closed_at) - begun
         self._journal.add(
-            incident_id=self._journal.incident_id(self._rule.name, excursion.begun), kind="threshold", state=state,
-            rule=self._rule.name, severity=self._rule.incident.severity, opened_at=excursion.begun,
-            closed_at=closed_at, message=message, stream=self._stream.name, topic=self._stream.topic,
-            unit=self._stream.unit, threshold=self._limit.threshold, event_time=at,
-            **excursion.figures(self._stream.sampling),
+            incident_id=self._journal.incident_id(self._rule.name, begun), kind="threshold", state=word,
+            rule=self._rule.name, severity=self._rule.incident.severity, opened_at=begun, closed_at=closed_at,
+            message=message, stream=self._stream.name, topic=self._stream.topic, unit=self._stream.unit,
+            threshold=self._limit.threshold, event_time=at, sensors=sorted(filter(None, state.beyond)),
+            **{**worst.figures(self._sampling(name)), "duration_seconds": lasted},
         )  # fmt: skip
 
 
 def close_without_rule(name: str, state: LimitState, journal: Journal, zone: ZoneInfo) -> None:
-    """Close the incident of a rule that is no longer there."""
-    excursion = state.excursion
+    """Close the incident of a rule that is no longer there; without it nobody knows which sensor was worst."""
+    begun = state.begun or 0.0
+    excursion = max((sensor.excursion for sensor in state.beyond.values()), key=lambda each: each.at)
     figures = excursion.figures(Sampling(None, float("inf"), is_celsius=False))
     journal.add(
-        incident_id=journal.incident_id(name, excursion.begun), kind="threshold", state="closed", rule=name,
-        severity="info", opened_at=excursion.begun, closed_at=excursion.at, event_time=journal.now,
+        incident_id=journal.incident_id(name, begun), kind="threshold", state="closed", rule=name,
+        severity="info", opened_at=begun, closed_at=excursion.at, event_time=journal.now,
+        sensors=sorted(filter(None, state.beyond)),
         message=without_rule(journal.entity_id, name, excursion.at, zone), **figures,
     )  # fmt: skip

@@ -18,9 +18,6 @@ SILENCE = "diam"
 ALL_SENSORS = "semua"
 """In a silence's id, the whole stream of an entity."""
 
-MAX_SENSORS = 100
-"""How many sensors of an entity's stream are told apart; further ones count as readings without a name."""
-
 
 class SilenceMachine:
     """What readings and time make of a stream's silences, kept in `state`."""
@@ -31,33 +28,29 @@ class SilenceMachine:
         self._state = state
         self._journal = journal
 
-    def read(self, sensor_id: str | None, event_time: float, received_at: float) -> None:
-        """Note that a sensor speaks, and end the silences that there were. Call it before `state.seen` is set."""
+    def read(self, name: str, sensor: SensorState, received_at: float) -> None:
+        """End the silences that there were: a sensor speaks."""
         state = self._state
-        name = sensor_id or ""
-        if name not in state.sensors and len(state.sensors) >= MAX_SENSORS:
-            name = ""
-        sensor = state.sensors.get(name)
-        if sensor is None:
-            state.sensors[name] = SensorState(event_time, received_at)
-        else:
-            sensor.is_known = sensor.is_known or event_time != sensor.newest
-            sensor.newest = max(sensor.newest, event_time)
-            sensor.seen = max(sensor.seen, received_at)
         if state.quiet is not None and received_at > state.quiet.since:
             self._end(None, state.quiet, received_at)
             state.quiet, state.back_at = None, received_at
-        if sensor is not None and sensor.quiet is not None and received_at > sensor.quiet.since:
+        if sensor.quiet is not None and received_at > sensor.quiet.since:
             self._end(name, sensor.quiet, received_at)
             sensor.quiet = None
 
+    def forget(self, name: str, sensor: SensorState) -> None:
+        """Close the silence of a sensor that nobody waits for any more; with the last one's that of all ends, too."""
+        if sensor.quiet is not None:
+            close_forgotten(self._stream, name, sensor.quiet, self._journal)
+        if self._state.quiet is not None and not self._state.sensors:
+            close_forgotten(self._stream, None, self._state.quiet, self._journal)
+            self._state.quiet = None
+
     def timers(self) -> Iterator[Timer]:
-        """Yield what time does: sensors are forgotten, silences begin and are reminded of."""
+        """Yield what time does: silences begin and are reminded of."""
         state = self._state
-        for name, sensor in list(state.sensors.items()):
-            yield Timer(sensor.seen + self._silence.forget_after, partial(self._forget, name, sensor))
         if self._waits_for_all():
-            yield Timer(state.seen + self._silence.silent_after, self._begin_of_all)
+            yield Timer(self._all_silent_at(), self._begin_of_all)
         for name, sensor in state.sensors.items():
             if self._is_followed(name, sensor):
                 yield Timer(self._silent_at(sensor), partial(self._begin_of_one, name, sensor))
@@ -75,7 +68,13 @@ class SilenceMachine:
 
     def _silent_at(self, sensor: SensorState) -> float:
         """Return when a sensor counts as silent; after a silence of all, each has the time again to speak again."""
-        return max(sensor.seen, self._state.back_at) + self._silence.silent_after
+        return max(sensor.seen, self._state.back_at) + self._stream.sampling_of(sensor).silent_after
+
+    def _all_silent_at(self) -> float:
+        """Return when the slowest of the known sensors counts as silent, and the last reading is long ago."""
+        known = (sensor for sensor in self._state.sensors.values() if sensor.is_known)
+        own = (sensor.seen + self._stream.sampling_of(sensor).silent_after for sensor in known)
+        return max(self._state.seen + self._silence.silent_after, *own)
 
     def _begin_of_all(self) -> None:
         """Begin the silence of the stream; of a lone sensor it is the sensor's own."""
@@ -99,16 +98,6 @@ class SilenceMachine:
     def _reminded(self) -> list[tuple[str | None, Quiet]]:
         """Return the silences that are reminded of: while all are silent, that once."""
         return [(None, self._state.quiet)] if self._state.quiet is not None else open_silences(self._state)
-
-    def _forget(self, name: str, sensor: SensorState) -> None:
-        """Forget a sensor; with the last one the silence of all ends, too."""
-        state = self._state
-        del state.sensors[name]
-        if sensor.quiet is not None:
-            close_forgotten(self._stream, name, sensor.quiet, self._journal)
-        if state.quiet is not None and not state.sensors:
-            close_forgotten(self._stream, None, state.quiet, self._journal)
-            state.quiet = None
 
     def _end(self, sensor: str | None, quiet: Quiet, at: float) -> None:
         message = self._stream.words.back(self._journal.entity_id, sensor, at - quiet.since)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 from spark_monitor.incidents.excursion import Excursion
 
@@ -20,22 +21,24 @@ class Quiet:
 
 @dataclass(slots=True)
 class SensorState:
-    """A sensor of a stream: its newest reading by event time, when Kafka got the last, whether it spoke twice.
+    """A sensor of a stream: its newest reading (event time and value), when Kafka got the last news of it.
 
-    Of a name that came once nobody knows whether it is a sensor: a mistyped or invented one must not be called silent.
+    `is_known`: it spoke twice. Of a name that came once nobody knows whether it is a sensor: a mistyped or invented one
+    must not be called silent. `intervals` are the last ones between its readings' event times, in seconds.
     """
 
     newest: float
+    value: float | None
     seen: float
     is_known: bool = False
     quiet: Quiet | None = None
+    intervals: list[float] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class StreamState:
-    """An entity's stream: newest event time, when Kafka got the last reading, and when all sensors' silence ended."""
+    """An entity's stream: when Kafka got the last reading, and when all sensors' silence ended."""
 
-    newest: float
     seen: float
     back_at: float = 0.0
     quiet: Quiet | None = None
@@ -43,21 +46,38 @@ class StreamState:
 
 
 @dataclass(slots=True)
-class LimitState:
-    """An alert that is not normal: pending, open when `said` (the clock) has the time of its last word.
+class SensorLimit:
+    """A sensor that is not normal: its excursion, and how that was at the first reading of those that may end it.
 
-    `cleared` is the excursion as it was at the first reading of those that may end it.
+    `is_beyond`: it was beyond the limit for `on_delay`; else it is pending.
     """
 
     excursion: Excursion
-    said: float | None = None
     cleared: Excursion | None = None
+    is_beyond: bool = False
+
+
+@dataclass(slots=True)
+class LimitState:
+    """An alert that is not normal at some sensors.
+
+    While an incident is open, `begun` is its beginning by event time and `said` the clock at its last word.
+    """
+
+    sensors: dict[str, SensorLimit] = field(default_factory=dict)
+    begun: float | None = None
+    said: float | None = None
     is_unknown: bool = False
 
     @property
     def is_open(self) -> bool:
-        """Whether an incident of it is open, and not only pending."""
+        """Whether an incident of it is open."""
         return self.said is not None
+
+    @property
+    def beyond(self) -> dict[str, SensorLimit]:
+        """The sensors of the open incident."""
+        return {name: sensor for name, sensor in self.sensors.items() if sensor.is_beyond}
 
 
 @dataclass(slots=True)
@@ -75,17 +95,23 @@ def to_text(state: EntityState) -> str | None:
     content = {
         "streams": {
             name: [
-                stream.newest, stream.seen, stream.back_at, _quiet_list(stream.quiet),
+                stream.seen, stream.back_at, _quiet_list(stream.quiet),
                 {
-                    sensor: [each.newest, each.seen, each.is_known, _quiet_list(each.quiet)]
+                    sensor: [
+                        each.newest, each.value, each.seen, each.is_known, _quiet_list(each.quiet), each.intervals
+                    ]
                     for sensor, each in stream.sensors.items()
                 },
             ]
             for name, stream in state.streams.items()
         },
-        "rules": {
+        "limits": {
             name: [
-                limit.excursion.as_list(), limit.said, limit.cleared and limit.cleared.as_list(), limit.is_unknown
+                limit.begun, limit.said, limit.is_unknown,
+                {
+                    sensor: [each.excursion.as_list(), each.cleared and each.cleared.as_list(), each.is_beyond]
+                    for sensor, each in limit.sensors.items()
+                },
             ]
             for name, limit in state.limits.items()
         },
@@ -105,20 +131,48 @@ def from_text(text: str | None) -> EntityState:
 
 def _read(text: str) -> EntityState:
     content = json.loads(text)
+    if "rules" in content:
+        return _read_without_sensors(content)
     streams = {
         name: StreamState(
-            newest, seen, back_at, quiet and Quiet(*quiet),
+            seen, back_at, quiet and Quiet(*quiet),
             {
-                sensor: SensorState(own_newest, own_seen, is_known, own_quiet and Quiet(*own_quiet))
-                for sensor, (own_newest, own_seen, is_known, own_quiet) in sensors.items()
+                sensor: SensorState(newest, value, own_seen, is_known, own_quiet and Quiet(*own_quiet), intervals)
+                for sensor, (newest, value, own_seen, is_known, own_quiet, intervals) in sensors.items()
             },
         )
-        for name, (newest, seen, back_at, quiet, sensors) in content["streams"].items()
+        for name, (seen, back_at, quiet, sensors) in content["streams"].items()
     }  # fmt: skip
     limits = {
-        name: LimitState(Excursion.from_list(excursion), said, cleared and Excursion.from_list(cleared), is_unknown)
-        for name, (excursion, said, cleared, is_unknown) in content["rules"].items()
-    }
+        name: LimitState(
+            {
+                sensor: SensorLimit(Excursion.from_list(excursion), cleared and Excursion.from_list(cleared), is_beyond)
+                for sensor, (excursion, cleared, is_beyond) in sensors.items()
+            },
+            begun, said, is_unknown,
+        )
+        for name, (begun, said, is_unknown, sensors) in content["limits"].items()
+    }  # fmt: skip
+    return EntityState(streams, limits)
+
+
+def _read_without_sensors(content: dict[str, Any]) -> EntityState:
+    """Return what a text of 1.0 says, which judged all sensors of a place as one: that one has no name here."""
+    streams = {
+        name: StreamState(
+            seen, back_at, quiet and Quiet(*quiet),
+            {
+                sensor: SensorState(newest, None, own_seen, is_known, own_quiet and Quiet(*own_quiet))
+                for sensor, (newest, own_seen, is_known, own_quiet) in sensors.items()
+            },
+        )
+        for name, (_, seen, back_at, quiet, sensors) in content["streams"].items()
+    }  # fmt: skip
+    limits = {}
+    for name, (numbers, said, cleared, is_unknown) in content["rules"].items():
+        excursion = Excursion.from_list(numbers)
+        one = SensorLimit(excursion, cleared and Excursion.from_list(cleared), is_beyond=said is not None)
+        limits[name] = LimitState({"": one}, None if said is None else excursion.begun, said, is_unknown)
     return EntityState(streams, limits)
 
 

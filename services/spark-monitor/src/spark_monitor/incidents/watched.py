@@ -1,12 +1,25 @@
 """What the rules say of a stream that is watched for incidents and silence."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from spark_monitor.incidents.excursion import Sampling
+from spark_monitor.incidents.state import SensorState
 from spark_monitor.incidents.wording import Words
 from spark_monitor.rules.model import Alert, Incident, Rules, Silence
+
+SLOWER = 1.5
+"""From how many times the rules' interval on a sensor is one of another interval, and not only a little late."""
+
+SILENT_INTERVALS = 3
+"""How many of its own intervals a slow sensor may be silent."""
+
+LONGEST_INTERVAL = 2 * 3_600
+"""No sensor is believed to be slower, in seconds: who reports each hour may be late."""
+
+LEARNED_FROM = 5
+"""Intervals. Their lower median is not misled by an outage."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +43,15 @@ class WatchedStream:
     silence: Silence | None
     limits: tuple[LimitRule, ...]
 
+    def sampling_of(self, sensor: SensorState | None) -> Sampling:
+        """Return how a sensor measures: as the rules say, or at its usual interval if that is clearly longer."""
+        usual = min(_usual(sensor.intervals), LONGEST_INTERVAL) if sensor is not None and sensor.intervals else 0.0
+        interval = self.sampling.interval
+        if interval is None or usual < SLOWER * interval:
+            return self.sampling
+        silent_after = max(self.sampling.silent_after, SILENT_INTERVALS * usual)
+        return replace(self.sampling, interval=usual, silent_after=silent_after)
+
 
 def watched_streams(rules: Rules, zone: ZoneInfo) -> Mapping[str, WatchedStream]:
     """Return the watched streams by name; `zone` is that of the times in the lines."""
@@ -50,3 +72,14 @@ def watched_streams(rules: Rules, zone: ZoneInfo) -> Mapping[str, WatchedStream]
         for name, stream in rules.streams.items()
         if name in rules.watched_streams
     }
+
+
+def learn(sensor: SensorState, interval: float) -> None:
+    """Note the time (seconds) between a sensor's newest two readings."""
+    sensor.intervals.append(interval)
+    del sensor.intervals[:-LEARNED_FROM]
+
+
+def _usual(intervals: list[float]) -> float:
+    """Return the lower median."""
+    return sorted(intervals)[(len(intervals) - 1) // 2]

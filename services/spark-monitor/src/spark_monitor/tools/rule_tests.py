@@ -137,7 +137,7 @@ def _lines(rules: Rules, tests: Sequence[RuleTest], jars: Path) -> tuple[dict[in
                 lines[number].append(f"[Ditolak] {record['exception.class.name']}: {record['exception.message']}")
     told: dict[int, list[str]] = defaultdict(list)
     for number, test in enumerate(tests):
-        told[number] = _incident_lines(rules, read[number], test.until)
+        told[number] = incident_lines(rules, read[number], test.until)
     return lines, told
 
 
@@ -153,7 +153,7 @@ def _accepted(spark: SparkSession, rules: Rules, folder: Path) -> dict[int, list
     return by_test
 
 
-def _incident_lines(
+def incident_lines(
     rules: Rules, readings: Iterable[tuple[str, incidents.Reading]], until: float | None
 ) -> list[str]:  # fmt: skip
     """Return the lines about incidents: after each reading, and whenever something is due on the way."""
