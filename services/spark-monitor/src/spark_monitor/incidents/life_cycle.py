@@ -17,7 +17,7 @@ from spark_monitor.incidents.records import Journal, Record
 from spark_monitor.incidents.silences import SilenceMachine, close_forgotten, open_silences
 from spark_monitor.incidents.state import EntityState, SensorState, StreamState, from_text, to_text
 from spark_monitor.incidents.timers import Timer, fire, next_due
-from spark_monitor.incidents.watched import LONGEST_INTERVAL, WatchedStream, learn, watched_streams
+from spark_monitor.incidents.watched import LONGEST_INTERVAL, WatchedStream, watched_streams
 from spark_monitor.rules.model import Rules
 
 FORGET_SECONDS = 3_600
@@ -56,6 +56,7 @@ class LifeCycle:
         self.zone = ZoneInfo(time_zone)
         self.version = rules.version
         self.streams = watched_streams(rules, self.zone)
+        self.limits = frozenset(limit.name for stream in self.streams.values() for limit in stream.limits)
 
     def read(self, entity_id: str, state: str | None, readings: Iterable[Reading], now: float) -> Step:
         """Return what readings make of an entity; `now` is the clock (epoch seconds).
@@ -96,10 +97,14 @@ class _Entity:
 
     def read(self, reading: Reading) -> None:
         """Hand a reading to its stream."""
-        stream = self._life.streams.get(reading.stream)
-        if stream is not None:
-            self._state.streams.setdefault(stream.name, StreamState(reading.received_at))
-            self._stream(stream).read(reading)
+        stream = self._streams.get(reading.stream)
+        if stream is None:
+            watched = self._life.streams.get(reading.stream)
+            if watched is None:
+                return
+            self._state.streams.setdefault(watched.name, StreamState(reading.received_at))
+            stream = self._stream(watched)
+        stream.read(reading)
 
     def timers(self) -> Iterator[Timer]:
         """Yield what time does to each stream, and when a stream is forgotten."""
@@ -131,8 +136,7 @@ class _Entity:
                 state.quiet = None
                 for each in state.sensors.values():
                     each.quiet = None
-        known = {rule.name for stream in self._life.streams.values() for rule in stream.limits}
-        for name in self._state.limits.keys() - known:
+        for name in self._state.limits.keys() - self._life.limits:
             limit = self._state.limits.pop(name)
             if limit.is_open:
                 close_without_rule(name, limit, self._journal, self._life.zone)
@@ -165,11 +169,12 @@ class _Stream:
         elif (at, reading.value) == (sensor.newest, sensor.value):
             return
         else:
-            is_newer, is_after_gap = at > sensor.newest, self._is_gap(sensor, at - sensor.newest)
-            sensor.is_known = sensor.is_known or at != sensor.newest
+            seconds = at - sensor.newest
+            is_newer, is_after_gap = seconds > 0, seconds > self._stream.sampling_of(sensor).silent_after
+            sensor.is_known = sensor.is_known or seconds != 0
             sensor.seen = max(sensor.seen, reading.received_at)
             if is_newer:
-                learn(sensor, at - sensor.newest)
+                self._stream.learn(sensor, seconds)
                 sensor.newest, sensor.value = at, reading.value
         if self._silences is not None:
             self._silences.read(name, sensor, reading.received_at)
@@ -201,9 +206,6 @@ class _Stream:
         """Drop what is pending."""
         for limit in self._limits:
             limit.forget()
-
-    def _is_gap(self, sensor: SensorState, seconds: float) -> bool:
-        return seconds > self._stream.sampling_of(sensor).silent_after
 
     def _forget_after(self, sensor: SensorState | None) -> float:
         """Return after how many seconds a sensor is forgotten; a slow one is called silent first.

@@ -128,7 +128,7 @@ class LimitMachine:
             # Of the time in a gap nobody knows: it ends nothing.
             sensor.cleared = sensor.excursion.copy()
         sensor.excursion.take(value, self._limit)
-        if all(map(self._is_over, state.beyond.values())):
+        if self._is_over(sensor) and all(map(self._is_over, state.beyond.values())):
             self._close(state, at)
 
     def _add(self, sensor: SensorLimit, value: float, at: float, name: str) -> None:

@@ -6,6 +6,9 @@ from typing import Any
 
 from spark_monitor.incidents.excursion import Excursion
 
+# One for all calls: to make one takes as long as a small state.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
 
 class StateError(ValueError):
     """What is known of an entity can't be read."""
@@ -24,7 +27,7 @@ class SensorState:
     """A sensor of a stream: its newest reading (event time and value), when Kafka got the last news of it.
 
     `is_known`: it spoke twice. Of a name that came once nobody knows whether it is a sensor: a mistyped or invented one
-    must not be called silent. `intervals` are the last ones between its readings' event times, in seconds.
+    must not be called silent. `intervals` are the last between its readings' event times, in seconds; 0 is the rules'.
     """
 
     newest: float
@@ -116,7 +119,7 @@ def to_text(state: EntityState) -> str | None:
             for name, limit in state.limits.items()
         },
     }  # fmt: skip
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(content)
 
 
 def from_text(text: str | None) -> EntityState:

@@ -45,12 +45,20 @@ class WatchedStream:
 
     def sampling_of(self, sensor: SensorState | None) -> Sampling:
         """Return how a sensor measures: as the rules say, or at its usual interval if that is clearly longer."""
-        usual = min(_usual(sensor.intervals), LONGEST_INTERVAL) if sensor is not None and sensor.intervals else 0.0
-        interval = self.sampling.interval
-        if interval is None or usual < SLOWER * interval:
+        if sensor is None or not any(sensor.intervals):
+            return self.sampling
+        # The lower median.
+        usual = min(sorted(sensor.intervals)[(len(sensor.intervals) - 1) // 2], LONGEST_INTERVAL)
+        if not usual:
             return self.sampling
         silent_after = max(self.sampling.silent_after, SILENT_INTERVALS * usual)
         return replace(self.sampling, interval=usual, silent_after=silent_after)
+
+    def learn(self, sensor: SensorState, interval: float) -> None:
+        """Note the time (seconds) between a sensor's newest two readings; 0 for what the rules say."""
+        own = self.sampling.interval
+        sensor.intervals.append(0 if own is None or interval < SLOWER * own else interval)
+        del sensor.intervals[:-LEARNED_FROM]
 
 
 def watched_streams(rules: Rules, zone: ZoneInfo) -> Mapping[str, WatchedStream]:
@@ -72,14 +80,3 @@ def watched_streams(rules: Rules, zone: ZoneInfo) -> Mapping[str, WatchedStream]
         for name, stream in rules.streams.items()
         if name in rules.watched_streams
     }
-
-
-def learn(sensor: SensorState, interval: float) -> None:
-    """Note the time (seconds) between a sensor's newest two readings."""
-    sensor.intervals.append(interval)
-    del sensor.intervals[:-LEARNED_FROM]
-
-
-def _usual(intervals: list[float]) -> float:
-    """Return the lower median."""
-    return sorted(intervals)[(len(intervals) - 1) // 2]
