@@ -69,9 +69,10 @@ test-rules: $(VENV)/ready ## Run the rules' own tests, or those beside RULES_FIL
 .PHONY: test
 test: lint ## Tests and checks of every day; sets up what it needs
 	@# What is not timed runs side by side.
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target java test-unit test-spark images
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-unit test-spark images
 	$(MAKE) --no-print-directory test-integration test-stack test-faults
 
+# One Maven at a time works on its local repository: who needs the jars waits for this.
 .PHONY: java
 java: $(VENV)/ready
 	@python -m devstack.spark_java >/dev/null
@@ -85,7 +86,7 @@ test-unit: $(VENV)/ready ## Pure code, seconds
 	pytest tests/unit
 
 .PHONY: test-spark
-test-spark: $(VENV)/ready ## The DataFrame functions on small frames, a minute
+test-spark: $(VENV)/ready java ## The DataFrame functions on small frames, a minute
 	pytest tests/spark
 
 .PHONY: test-integration

@@ -8,7 +8,10 @@ import argparse
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from audit import vulnerabilities
 from audit.pinned import differences, pins
@@ -16,7 +19,6 @@ from audit.pinned import differences, pins
 ROOT = Path(__file__).parents[1]
 POM = ROOT / "services" / "spark-monitor" / "pom.xml"
 CYCLONEDX_MAVEN = "org.cyclonedx:cyclonedx-maven-plugin:2.9.1:makeBom"
-OUR_LIBRARIES = {"messages", "servicekit", "simulator"}
 INSTALLED = """
 import json, sys
 from importlib.metadata import distributions
@@ -42,10 +44,7 @@ def main() -> None:
         requirements.add(file)
         version, installed = json.loads(_run("docker", "run", "--rm", "--entrypoint", "python", image, "-c", INSTALLED))
         pinned = pins(file.read_text("utf-8"), version)
-        wrong += [
-            f"{service}: {each}"
-            for each in differences(installed, pinned, OUR_LIBRARIES & installed.keys() | {service})
-        ]
+        wrong += [f"{service}: {each}" for each in differences(installed, pinned, with_libraries(service))]
         bom = arguments.out / f"{service}.cdx.json"
         _run(_tool("cyclonedx-py"), "requirements", str(file), "--output-file", str(bom))
         licences = _run(
@@ -54,16 +53,8 @@ def main() -> None:
         )  # fmt: skip
         (arguments.out / f"{service}.licences.md").write_text(licences, "utf-8")
         print(f"{bom}: {len(pinned)} Python packages", flush=True)
-    _run(
-        "mvn",
-        "-q",
-        "-B",
-        "-f",
-        str(POM),
-        CYCLONEDX_MAVEN,
-        f"-DoutputDirectory={arguments.out}",
-        "-DoutputName=jars.cdx",
-    )
+    where = (f"-DoutputDirectory={arguments.out}", "-DoutputName=jars.cdx")
+    _run("mvn", "-q", "-B", "-f", str(POM), CYCLONEDX_MAVEN, *where)
     answer = vulnerabilities.ask(sorted(file.relative_to(ROOT) for file in requirements))
     sys.exit(report([*wrong, *sorted(answer.known)], sorted(answer.not_looked_up)))
 
@@ -77,6 +68,14 @@ def our_images() -> dict[str, tuple[str, Path]]:
             file = ROOT / Path(service["build"]["dockerfile"]).parent / "requirements.txt"
             found[name] = (service.get("image", f"{said['name']}-{name}"), file)
     return found
+
+
+def with_libraries(name: str) -> set[str]:
+    """Return a part of ours and those that its pyproject.toml asks for, however far down."""
+    (project,) = ROOT.glob(f"*/{name}/pyproject.toml")
+    asked = {Requirement(each).name for each in tomllib.loads(project.read_text("utf-8"))["project"]["dependencies"]}
+    ours = [each for each in asked if (ROOT / "libs" / each).is_dir()]
+    return {name}.union(*map(with_libraries, ours))
 
 
 def report(wrong: list[str], not_known: list[str]) -> int:

@@ -11,6 +11,9 @@ import matplotlib.pyplot as plt
 
 KINDS = {"alerts_ms": "Alert (stateless)", "statuses_ms": "Combined status (stateful)"}
 
+LARGE = 100
+"""From here on a millisecond's parts say nothing."""
+
 
 def main(results: Path, picture: Path) -> None:
     """Draw p50 as a bar and up to p99 as a line, one panel for each kind of result and rate."""
@@ -28,7 +31,9 @@ def main(results: Path, picture: Path) -> None:
             panel.barh(titles, p50, color=["#c0392b" if each == "this monitor" else "#7f8c8d" for each in titles])
             panel.hlines(titles, p50, p99, color="#2c3e50", linewidth=1)
             for title_, value in zip(titles, p50, strict=True):
-                panel.annotate(f" {value:,.1f}", (value, title_), va="bottom", fontsize=7)
+                panel.annotate(
+                    f" {value:,.0f}" if value >= LARGE else f" {value:,.1f}", (value, title_), va="bottom", fontsize=7
+                )
             panel.axvline(read["round_trip_ms"][rate]["p50"], color="#2980b9", linewidth=1, linestyle=":")
             panel.set_xscale("log")
             panel.margins(x=0.12)  # room for the figure behind the longest bar

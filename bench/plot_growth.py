@@ -34,11 +34,12 @@ def main(growth: Path, picture: Path) -> None:
         latency.set_yscale("log")
         for panel, cost in zip(costs, COSTS, strict=True):
             panel.plot(at, [point[cost] for point in of], color="#2c3e50", marker="o", markersize=3)
-            panel.set_ylim(bottom=0)
         costs[-1].set_xscale("log")
         costs[-1].set_xlabel(label)
     for panel, label in zip(panels[:, 0], ["ms", *COSTS.values()], strict=True):
         panel.set_ylabel(label)
+    for row in panels[1:]:
+        row[0].set_ylim(bottom=0)  # behind all columns, which share it: before, it would keep the first one's top
     panels[0, 0].legend(fontsize=8)
     figure.tight_layout()
     figure.savefig(picture, dpi=110)

@@ -9,7 +9,7 @@ import os
 import shlex
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from devstack import jars, prerequisites
@@ -34,10 +34,14 @@ def environment(site: Site, processes: Processes) -> dict[str, str]:
 
 
 def _archive(folder: Path) -> Path:
-    """Return the archive for these jars, this Java and this Spark. Java ignores one that does not fit."""
+    """Return the archive for these jars, this Java and this Spark.
+
+    Java ignores one that does not fit, or is empty: one that knows no such archives makes none.
+    """
     java = prerequisites.java() or "java"
     about = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    fits = hashlib.sha256(f"{java} {about} {sys.prefix} {version('pyspark')}".encode()).hexdigest()[:12]
+    spark = Path(find_spec("pyspark").origin).with_name("jars")  # type: ignore[union-attr, arg-type]
+    fits = hashlib.sha256(f"{java} {about} {spark} {spark.stat().st_mtime_ns}".encode()).hexdigest()[:12]
     archive = folder / f"classes-{fits}.jsa"
     if not archive.exists():
         part = archive.with_suffix(f".{os.getpid()}")
@@ -47,8 +51,9 @@ def _archive(folder: Path) -> Path:
         ended = subprocess.run(
             command, env=os.environ | options, capture_output=True, text=True, timeout=SECONDS, check=False
         )
-        if ended.returncode or not part.exists():
+        if ended.returncode:
             raise StackError(f"no archive of Java's classes: {ended.stdout}{ended.stderr}")
+        part.touch()
         part.replace(archive)
     return archive
 

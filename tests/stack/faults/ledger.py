@@ -37,8 +37,8 @@ class Row:
 
     fault: str
     acknowledged: int = 0
-    processed: int = 0
-    refused: int = 0
+    processed: int | None = 0
+    refused: int | None = 0
     lost: int = 0
     missing_lines: int = 0
     repeated_lines: int = 0
@@ -50,7 +50,12 @@ class Row:
         """Return the line's cells as text."""
         recovered = "" if self.seconds_to_recover is None else f"{self.seconds_to_recover:.1f}"
         numbers = [self.acknowledged, self.processed, self.refused, self.lost, self.missing_lines, self.repeated_lines]
-        return [self.fault, *(f"{each:,}" for each in [*numbers, self.repeated_results]), recovered, self.remark]
+        return [
+            self.fault,
+            *("" if each is None else f"{each:,}" for each in [*numbers, self.repeated_results]),
+            recovered,
+            self.remark,
+        ]
 
 
 COLUMNS = (

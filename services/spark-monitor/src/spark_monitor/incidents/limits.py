@@ -106,7 +106,8 @@ class LimitMachine:
         if self._limit.is_cleared(value):
             self._drop(state, name)
             return
-        self._add(sensor, value, at, name)
+        sensor.excursion.hold_until(at, self._limit, self._sampling(name))
+        sensor.excursion.take(value, self._limit)
         if self._limit.is_beyond(value):
             sensor.cleared = None
             self._join_if_due(state, sensor, at)
@@ -130,10 +131,6 @@ class LimitMachine:
         sensor.excursion.take(value, self._limit)
         if self._is_over(sensor) and all(map(self._is_over, state.beyond.values())):
             self._close(state, at)
-
-    def _add(self, sensor: SensorLimit, value: float, at: float, name: str) -> None:
-        sensor.excursion.hold_until(at, self._limit, self._sampling(name))
-        sensor.excursion.take(value, self._limit)
 
     def _join_if_due(self, state: LimitState, sensor: SensorLimit, at: float) -> None:
         if at < sensor.excursion.begun + self._rule.incident.on_delay:
@@ -199,7 +196,7 @@ class LimitMachine:
             self._tell_unknown(state, "reminder")
             return
         _, worst = self._worst(state)
-        message = self._stream.words.goes_on(self._journal.entity_id, now - (state.begun or now), worst.peak, now)
+        message = self._stream.words.goes_on(self._journal.entity_id, now - state.begun, worst.peak, now)
         self._record(state, "reminder", at=now, message=message)
 
     def _tell_unknown(self, state: LimitState, word: str) -> None:
@@ -212,21 +209,21 @@ class LimitMachine:
         closed_at = max(sensor.cleared.at for sensor in state.beyond.values() if sensor.cleared is not None)
         name, worst = self._worst(state)
         figures = worst.figures(self._sampling(name))
-        lasted = closed_at - (closed_at if state.begun is None else state.begun)
-        message = self._stream.words.closed(self._journal.entity_id, lasted, worst.peak, figures["mkt"], closed_at)
+        message = self._stream.words.closed(
+            self._journal.entity_id, closed_at - state.begun, worst.peak, figures["mkt"], closed_at
+        )
         self._record(state, "closed", at=at, message=message, closed_at=closed_at)
-        state.begun, state.said, state.is_unknown = None, None, False
+        state.said, state.is_unknown = None, False
         for each in list(state.beyond):
             self._drop(state, each)
 
     def _record(self, state: LimitState, word: str, *, at: float, message: str, closed_at: float | None = None) -> None:
-        begun = state.begun or 0.0
         name, worst = self._worst(state)
         ends = [sensor.excursion.at for sensor in state.beyond.values()]
-        lasted = (max(ends) if closed_at is None else closed_at) - begun
+        lasted = (max(ends) if closed_at is None else closed_at) - state.begun
         self._journal.add(
-            incident_id=self._journal.incident_id(self._rule.name, begun), kind="threshold", state=word,
-            rule=self._rule.name, severity=self._rule.incident.severity, opened_at=begun, closed_at=closed_at,
+            incident_id=self._journal.incident_id(self._rule.name, state.begun), kind="threshold", state=word,
+            rule=self._rule.name, severity=self._rule.incident.severity, opened_at=state.begun, closed_at=closed_at,
             message=message, stream=self._stream.name, topic=self._stream.topic, unit=self._stream.unit,
             threshold=self._limit.threshold, event_time=at, sensors=sorted(filter(None, state.beyond)),
             **{**worst.figures(self._sampling(name)), "duration_seconds": lasted},
@@ -235,12 +232,11 @@ class LimitMachine:
 
 def close_without_rule(name: str, state: LimitState, journal: Journal, zone: ZoneInfo) -> None:
     """Close the incident of a rule that is no longer there; without it nobody knows which sensor was worst."""
-    begun = state.begun or 0.0
     excursion = max((sensor.excursion for sensor in state.beyond.values()), key=lambda each: each.at)
     figures = excursion.figures(Sampling(None, float("inf"), is_celsius=False))
     journal.add(
-        incident_id=journal.incident_id(name, begun), kind="threshold", state="closed", rule=name,
-        severity="info", opened_at=begun, closed_at=excursion.at, event_time=journal.now,
+        incident_id=journal.incident_id(name, state.begun), kind="threshold", state="closed", rule=name,
+        severity="info", opened_at=state.begun, closed_at=excursion.at, event_time=journal.now,
         sensors=sorted(filter(None, state.beyond)),
         message=without_rule(journal.entity_id, name, excursion.at, zone), **figures,
     )  # fmt: skip

@@ -68,7 +68,7 @@ class LimitState:
     """
 
     sensors: dict[str, SensorLimit] = field(default_factory=dict)
-    begun: float | None = None
+    begun: float = 0.0
     said: float | None = None
     is_unknown: bool = False
 
@@ -175,7 +175,7 @@ def _read_without_sensors(content: dict[str, Any]) -> EntityState:
     for name, (numbers, said, cleared, is_unknown) in content["rules"].items():
         excursion = Excursion.from_list(numbers)
         one = SensorLimit(excursion, cleared and Excursion.from_list(cleared), is_beyond=said is not None)
-        limits[name] = LimitState({"": one}, None if said is None else excursion.begun, said, is_unknown)
+        limits[name] = LimitState({"": one}, excursion.begun, said, is_unknown)
     return EntityState(streams, limits)
 
 

@@ -7,13 +7,10 @@ from zoneinfo import ZoneInfo
 from spark_monitor.incidents.excursion import Sampling
 from spark_monitor.incidents.state import SensorState
 from spark_monitor.incidents.wording import Words
-from spark_monitor.rules.model import Alert, Incident, Rules, Silence
+from spark_monitor.rules.model import SILENT_INTERVALS, Alert, Incident, Rules, Silence
 
 SLOWER = 1.5
 """From how many times the rules' interval on a sensor is one of another interval, and not only a little late."""
-
-SILENT_INTERVALS = 3
-"""How many of its own intervals a slow sensor may be silent."""
 
 LONGEST_INTERVAL = 2 * 3_600
 """No sensor is believed to be slower, in seconds: who reports each hour may be late."""

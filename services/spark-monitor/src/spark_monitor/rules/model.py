@@ -32,6 +32,8 @@ KAFKA_TIME = "kafka"
 COMPARISONS = ("above", "at_least", "below", "at_most")
 
 SHORTEST_SILENCE = 5
+SILENT_INTERVALS = 3
+"""How many of its intervals a sensor may be silent, where the rules say nothing else."""
 """Seconds without a reading that nobody should be called for."""
 
 Severity = Literal["info", "warning", "critical"]
@@ -69,7 +71,8 @@ class Silence(Part):
 
     interval: Duration
     silent_after: Annotated[
-        Duration, Field(default_factory=lambda given: max(SHORTEST_SILENCE, 3 * given.get("interval", 0)))
+        Duration,
+        Field(default_factory=lambda given: max(SHORTEST_SILENCE, SILENT_INTERVALS * given.get("interval", 0))),
     ]
     forget_after: Duration = 3600
     remind_every: Duration = 900
