@@ -162,6 +162,9 @@ class Ledger:
     _given_up: deque[tuple[bytes | None, str, int | None]] = field(default_factory=deque)
     """What the client gave up because the broker did not know the topic yet: it is sent again."""
 
+    sent_again: int = 0
+    """How many of those there were. The broker may have had each: then it is a reading of its own (operating.md)."""
+
     _next: int = 0
 
     def __post_init__(self) -> None:  # noqa: D105
@@ -267,6 +270,7 @@ class Ledger:
         def none_is_left() -> bool:
             for _ in range(len(self._given_up)):
                 self._produce(*self._given_up.popleft())
+                self.sent_again += 1
             self._producer.flush(1)
             return not (len(self._producer) or self._given_up)
 
