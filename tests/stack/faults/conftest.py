@@ -45,7 +45,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 class Fault:
     """What a test does with its fault: say when it is over, add a remark, and send more.
 
-    `may_come_twice`: how many lines, such as the one that is being printed at a kill.
+    `may_come_twice`: how many lines beyond one for each reading, such as the one that is being printed at a kill.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -102,7 +102,7 @@ def around(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -
             print(f"\n| {' | '.join(row.cells())} |", flush=True)  # noqa: T201 - progress
         assert row.lost == disturbance.expect_gone, row
         assert row.missing_lines == 0, row
-        assert row.repeated_lines <= disturbance.may_come_twice + ledger.sent_again, row
+        assert ledger.excess_lines <= disturbance.may_come_twice, (ledger.excess_lines, row)
         assert crashes_of_producers(on) == crashes, "a producer crashed: what waited in it is lost"
 
     return around

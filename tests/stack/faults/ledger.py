@@ -158,12 +158,12 @@ class Ledger:
     failed: Counter[str] = field(default_factory=Counter)
     must_be_refused: set[str] = field(default_factory=set)
     results: int = 0
+    excess_lines: int = 0
+    """How many lines came beyond one for each reading in Kafka: a number that was sent twice is two readings."""
+
     _errors: deque[KafkaError] = field(default_factory=lambda: deque(maxlen=5))
     _given_up: deque[tuple[bytes | None, str, int | None]] = field(default_factory=deque)
     """What the client gave up because the broker did not know the topic yet: it is sent again."""
-
-    sent_again: int = 0
-    """How many of those there were. The broker may have had each: then it is a reading of its own (operating.md)."""
 
     _next: int = 0
 
@@ -270,7 +270,6 @@ class Ledger:
         def none_is_left() -> bool:
             for _ in range(len(self._given_up)):
                 self._produce(*self._given_up.popleft())
-                self.sent_again += 1
             self._producer.flush(1)
             return not (len(self._producer) or self._given_up)
 
@@ -351,6 +350,7 @@ class Ledger:
             all_are_printed()
         row.missing_lines = len(processed - lines.keys())
         row.repeated_lines = lines.total() - len(lines)
+        self.excess_lines = (lines - Counter(alerts.values())).total()
         return row
 
     def _results(self, expect_gone: int) -> tuple[dict[str, int], set[str]]:

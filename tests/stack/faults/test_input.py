@@ -111,4 +111,3 @@ def test_duplicates_of_a_sender(around: Callable[..., Any]) -> None:
         fault.ledger.flush()
         eventually(lambda: len(fault.ledger.printed()) == 10, lambda: str(fault.ledger.printed()), 30)
         fault.remark = "each is a reading and gets its line"
-        fault.may_come_twice = 9
