@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.broker import bench_kafka
-from bench.contender import CONTENDERS, Contender
+from bench.contender import CONTENDERS, Contender, beside
 from bench.measure import NotEqual, Plan, Run, median_of, percentiles, run
 from bench.round_trip import round_trip
 from devstack.layout import ROOT
@@ -36,6 +36,8 @@ def main() -> None:
     parser.add_argument("--show", type=Path, metavar="FILE", help="print the table of an earlier run instead")
     parser.add_argument("--within", type=Path, metavar="PAGE", help="only check that a page has that table")
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=known)
+    parser.add_argument("--beside", type=Path, metavar="CHECKOUT", help="measure the monitor of another checkout, too")
+    parser.add_argument("--rounds", type=int, help="instead of the plan's")
     parser.add_argument("--seconds", type=float, help="of each rate that are measured, instead of the plan's")
     parser.add_argument("--out", type=Path, default=OUT, metavar="FOLDER")
     arguments = parser.parse_args()
@@ -49,7 +51,11 @@ def main() -> None:
     plan = PLANS[arguments.plan]
     if arguments.seconds is not None:
         plan = replace(plan, measured=arguments.seconds)
+    if arguments.rounds is not None:
+        plan = replace(plan, rounds=arguments.rounds)
     contenders = [known[name] for name in arguments.only or known]
+    if arguments.beside is not None:
+        contenders.append(beside(arguments.beside))
     arguments.out.mkdir(parents=True, exist_ok=True)
     runs, trips, faults = measure(contenders, plan)
     results = summarise(contenders, runs, plan, arguments.out) | {
@@ -131,6 +137,13 @@ def ratios(found: dict[str, Any], plan: Plan) -> dict[str, float]:
         "status_p50_ms": ours["statuses_ms"][rate]["p50"],
         "idle_cores": ours["idle_cores"],
     }
+    if "before" in found:
+        before = found["before"]
+        for kind in ("alerts_ms", "statuses_ms"):
+            for cut in ("p50", "p99"):
+                result[f"{kind[:-3]}_{cut}_vs_before"] = ours[kind][rate][cut] / before[kind][rate][cut]
+        result["cores_vs_before"] = ours["cores"][rate] / before["cores"][rate]
+        result["drain_vs_before"] = ours["drained_per_second"] / before["drained_per_second"]
     if "bare" in found:
         result["alert_p50_vs_limit"] = result["alert_p50_ms"] / found["bare"]["alerts_ms"][rate]["p50"]
     if "tutorial" in found:

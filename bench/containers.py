@@ -40,7 +40,7 @@ WORKERS = (1, 2, 3)
 def running(number: int, files: str) -> Iterator[Stack]:
     """Run the stack of some compose files; its sensors stand still, so that only what is sent is judged."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        config = str(rules.for_these_sensors(Path(folder)).parent)
+        config = str(rules.for_these_sensors(ROOT, Path(folder)).parent)
         # Who reads it in the container is another user.
         Path(folder).chmod(0o755)
         env = {"WORKER_SLOTS": ONE_IS_ENOUGH, "CHECKPOINT_MINUTES": "60", "CONFIG_DIR": config}

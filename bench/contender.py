@@ -7,7 +7,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -39,10 +39,14 @@ class Contender:
     alerts: str = "bench-alerts"
     statuses: str = "bench-statuses"
     pom: Path = SPARK_POM
+    root: Path = ROOT
+    """The checkout whose code and rules it runs."""
 
     @property
     def python(self) -> Path:
         """Return the interpreter that runs it."""
+        if self.root != ROOT:
+            return self.root / ".venv" / "bin" / "python"
         if self.environment is None:
             return Path(sys.executable)
         return ENVIRONMENTS / self.environment / "bin" / "python"
@@ -65,6 +69,13 @@ CONTENDERS = (
 (OURS,) = (each for each in CONTENDERS if each.name == "ours")
 
 
+def beside(checkout: Path) -> Contender:
+    """Return the monitor of another checkout of this repository, which has its own .venv."""
+    root = checkout.resolve()
+    pom = root / SPARK_POM.relative_to(ROOT)
+    return replace(OURS, name="before", title="the monitor before", pom=pom, root=root)
+
+
 class Running:
     """A contender's process group, from an empty state on."""
 
@@ -82,7 +93,7 @@ class Running:
             "CHECKPOINT_DIR": str(state / "checkpoints"),
             "JARS_DIR": str(jars),
             "SPARK_JARS_DIR": str(jars),
-            "RULES_FILE": str(rules.for_these_sensors(state)),
+            "RULES_FILE": str(rules.for_these_sensors(contender.root, state)),
             "HEARTBEAT_FILE": str(state / "heartbeat"),
             "PYTHONUNBUFFERED": "1",
         }

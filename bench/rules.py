@@ -4,8 +4,6 @@ from pathlib import Path
 
 import yaml
 
-from devstack.layout import ROOT
-
 SENSOR_INTERVAL = 120
 """Seconds in which each sensor reports, as the rules are told, so that none falls silent before its round is over.
 
@@ -13,9 +11,9 @@ By the shipped second nearly all of the bench's sensors would, and speak again, 
 """
 
 
-def for_these_sensors(folder: Path) -> Path:
-    """Write the rules into a folder; return the file."""
-    rules = yaml.safe_load((ROOT / "services/spark-monitor/rules.yaml").read_text("utf-8"))
+def for_these_sensors(root: Path, folder: Path) -> Path:
+    """Write the rules of a checkout into a folder; return the file."""
+    rules = yaml.safe_load((root / "services/spark-monitor/rules.yaml").read_text("utf-8"))
     for stream in rules["streams"].values():
         stream["silence"]["interval"] = SENSOR_INTERVAL
     file = folder / "rules.yaml"
