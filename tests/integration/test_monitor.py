@@ -46,7 +46,8 @@ def test_each_minute_it_says_what_it_did(monitor: MonitorProcess, client: Client
     eventually(both_counted, lambda: f"no figures; {monitor.events}", 135)
     assert refused() == {"InvalidJson": 1}
     assert sum(minute["alerts"] for minute in minutes) == 1
-    assert sum(minute["readings"] for minute in minutes) >= 2
+    # A refused message is one when a reading behind it is judged, or at once, by which comes first.
+    assert sum(minute["readings"] for minute in minutes) in {1, 2}
     said = next(minute for minute in minutes if minute["alerts"])
     assert said["alert_p50_ms"] <= said["alert_p99_ms"]
     assert said["lag"] == 0
@@ -197,7 +198,9 @@ def test_52000_historic_readings_lose_nothing(monitor: MonitorProcess, client: C
         return expected_pairs <= paired
 
     statuses = client.read(STATUSES, statuses_before, all_pairs_are_there)
-    assert len(statuses) <= 2 * pairs, "more than one status a reading"
+    # The last test's status may be among them: it waited for its alert only.
+    ids = [status["status_id"] for status in records(statuses) if status["entity_id"].startswith("H")]
+    assert len(ids) == len(set(ids)) <= 2 * pairs, "more than one status a reading"
 
     def printed() -> int:
         return sum(line.startswith("[Peringatan") and "Gudang H" in line for line in list(monitor.lines))
