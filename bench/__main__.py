@@ -21,6 +21,7 @@ from devstack.layout import ROOT
 OUT = ROOT / "bench" / "out"
 PLANS = {
     "full": Plan(rounds=3, rates=(3000, 300, 6), warm_up=90_000, measured=20, rest=240, idle=30, backlog=1_000_000),
+    "change": Plan(rounds=3, rates=(300,), warm_up=30_000, measured=15, rest=30, idle=10, backlog=200_000),
     "quick": Plan(rounds=1, rates=(300,), warm_up=12_000, measured=7, rest=5, idle=5, backlog=10_000),
     "smoke": Plan(rounds=1, rates=(20,), warm_up=500, measured=3, rest=0, idle=1, backlog=500),
 }
@@ -32,12 +33,11 @@ def main() -> None:
     """Measure, and say what came out; exit with 1 if a contender's results were not equal to the others'."""
     known = {each.name: each for each in CONTENDERS}
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("plan", choices=PLANS, nargs="?", default="full")
+    parser.add_argument("plan", choices=PLANS, nargs="?", default="full", help="change: for --beside, 15 minutes")
     parser.add_argument("--show", type=Path, metavar="FILE", help="print the table of an earlier run instead")
     parser.add_argument("--within", type=Path, metavar="PAGE", help="only check that a page has that table")
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=known)
-    parser.add_argument("--beside", type=Path, metavar="CHECKOUT", help="measure the monitor of another checkout, too")
-    parser.add_argument("--rounds", type=int, help="instead of the plan's")
+    parser.add_argument("--beside", type=Path, nargs="+", default=[], metavar="CHECKOUT", help="measure other checkouts' too")
     parser.add_argument("--seconds", type=float, help="of each rate that are measured, instead of the plan's")
     parser.add_argument("--out", type=Path, default=OUT, metavar="FOLDER")
     arguments = parser.parse_args()
@@ -51,14 +51,15 @@ def main() -> None:
     plan = PLANS[arguments.plan]
     if arguments.seconds is not None:
         plan = replace(plan, measured=arguments.seconds)
-    if arguments.rounds is not None:
-        plan = replace(plan, rounds=arguments.rounds)
     contenders = [known[name] for name in arguments.only or known]
-    if arguments.beside is not None:
-        contenders.append(beside(arguments.beside))
+    others = [beside(checkout) for checkout in arguments.beside]
+    contenders += others
     arguments.out.mkdir(parents=True, exist_ok=True)
     runs, trips, faults = measure(contenders, plan)
-    results = summarise(contenders, runs, plan, arguments.out) | {
+    results = summarise(contenders, runs, plan, arguments.out)
+    if "ours" in results["contenders"]:
+        results |= beside_others(results["contenders"], others, plan)
+    results |= {
         "plan": arguments.plan,
         "not_counted": faults,
         "round_trip_ms": {rate: median_of([percentiles(trip) for trip in trips[rate]]) for rate in plan.rates},
@@ -137,13 +138,6 @@ def ratios(found: dict[str, Any], plan: Plan) -> dict[str, float]:
         "status_p50_ms": ours["statuses_ms"][rate]["p50"],
         "idle_cores": ours["idle_cores"],
     }
-    if "before" in found:
-        before = found["before"]
-        for kind in ("alerts_ms", "statuses_ms"):
-            for cut in ("p50", "p99"):
-                result[f"{kind[:-3]}_{cut}_vs_before"] = ours[kind][rate][cut] / before[kind][rate][cut]
-        result["cores_vs_before"] = ours["cores"][rate] / before["cores"][rate]
-        result["drain_vs_before"] = ours["drained_per_second"] / before["drained_per_second"]
     if "bare" in found:
         result["alert_p50_vs_limit"] = result["alert_p50_ms"] / found["bare"]["alerts_ms"][rate]["p50"]
     if "tutorial" in found:
@@ -151,6 +145,23 @@ def ratios(found: dict[str, Any], plan: Plan) -> dict[str, float]:
     if "quix" in found:
         result["drain_vs_quix"] = ours["drained_per_second"] / found["quix"]["drained_per_second"]
     return result
+
+
+def beside_others(found: dict[str, Any], others: list[Contender], plan: Plan) -> dict[str, float]:
+    """Return this monitor's figures as multiples of those of other checkouts."""
+    ratio: dict[str, float] = {}
+    for name in (other.name for other in others if other.name in found):
+        ours, its = found["ours"], found[name]
+        for rate in plan.rates:
+            for kind in ("alerts", "statuses"):
+                for cut in ("p50", "p99"):
+                    ratio[f"{kind}_{cut}_at_{rate}_vs_{name}"] = (
+                        ours[f"{kind}_ms"][rate][cut] / its[f"{kind}_ms"][rate][cut]
+                    )
+            ratio[f"cores_at_{rate}_vs_{name}"] = ours["cores"][rate] / its["cores"][rate]
+        for figure in ("idle_cores", "memory_mib", "drained_per_second"):
+            ratio[f"{figure}_vs_{name}"] = ours[figure] / its[figure]
+    return ratio
 
 
 def machine() -> dict[str, Any]:

@@ -18,6 +18,7 @@ from bench.measure import percentiles
 from bench.readings import Series
 from bench.send import sending
 from devstack.compose_project import Stack, eventually
+from devstack.layout import ROOT
 from devstack.secure_project import secured
 from messages.topics import ALERTS, STATUSES
 

@@ -70,10 +70,10 @@ CONTENDERS = (
 
 
 def beside(checkout: Path) -> Contender:
-    """Return the monitor of another checkout of this repository, which has its own .venv."""
+    """Return the monitor of another checkout of this repository, which has its own .venv; its folder is its name."""
     root = checkout.resolve()
     pom = root / SPARK_POM.relative_to(ROOT)
-    return replace(OURS, name="before", title="the monitor before", pom=pom, root=root)
+    return replace(OURS, name=root.name, title=f"the monitor of {root.name}", pom=pom, root=root)
 
 
 class Running:
