@@ -37,9 +37,6 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
             "spark.sql.streaming.stateStore.providerClass",
             "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider",
         )
-        .config("spark.sql.streaming.unsupportedOperationCheck", "false")
-        # Passes each row on as it comes, as Real-time Mode does, so that a file can stand for the stream.
-        .config("spark.sql.streaming.useStreamlineAggregator", "true")
         .getOrCreate()
     )
     session.sparkContext.setLogLevel("ERROR")

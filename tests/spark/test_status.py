@@ -22,17 +22,19 @@ Run = Callable[..., Said]
 
 @pytest.fixture
 def run(spark: SparkSession, warehouse: Rules, tmp_path: Path) -> Run:
-    """Stream readings (stream, value, seconds after RECEIVED, warehouse) in the order given; return the statuses."""
+    """Stream readings (stream, value, seconds after RECEIVED, warehouse, sensor) as ordered; return the statuses."""
 
-    def streamed(*readings: tuple[Any, ...]) -> Said:
+    def streamed(*readings: tuple[Any, ...], rules: Rules = warehouse) -> Said:
         source = tmp_path / "source"
         source.mkdir()
         rows = []
-        for offset, (stream, value, seconds, *entity) in enumerate(readings):
-            reading = {"gudang_id": entity[0] if entity else "G1", stream: value, "timestamp": RECEIVED + seconds}
+        for offset, (stream, value, seconds, *names) in enumerate(readings):
+            reading = {"gudang_id": names[0] if names else "G1", stream: value, "timestamp": RECEIVED + seconds}
+            if names[1:]:
+                reading["sensor_id"] = names[1]
             # Received late enough that nothing is in the future.
             row = {"topic": TOPICS[stream], "partition": 0, "offset": offset, "value": json.dumps(reading)}
-            rows.append(json.dumps(row | {"received": RECEIVED + 1000 + offset / 1000}))
+            rows.append(json.dumps(row | {"received": RECEIVED + 10_000_000 + offset / 1000}))
         (source / "rows.json").write_text("\n".join(rows))
         raw = spark.readStream.schema("topic string, partition int, offset long, value string, received double").json(
             str(source)
@@ -47,7 +49,7 @@ def run(spark: SparkSession, warehouse: Rules, tmp_path: Path) -> Run:
         )
         assert messages.schema.simpleString() == spark.createDataFrame([], SCHEMA).schema.simpleString()
         query = (
-            statuses(messages, warehouse)
+            statuses(messages, rules)
             .writeStream.format("memory")
             .queryName("said")
             .outputMode("update")
@@ -87,7 +89,7 @@ def test_each_combination_has_its_words(run: Run, suhu: float, kelembaban: float
         "kelembaban_age_seconds": 0.0,
         "stream": "kelembaban",
         "alerts": ["kelembaban_tinggi"] if kelembaban > 70 else [],
-        "received_at": RECEIVED + 1000.001,
+        "received_at": RECEIVED + 10_000_000.001,
         "schema_version": 1,
     }
     TypeAdapter(schemas.Status).validate_python(second, strict=True)
@@ -132,23 +134,78 @@ def test_warehouses_are_apart(run: Run) -> None:
     assert [status["complete"] for status in said] == [False, False]
 
 
+@pytest.mark.parametrize("interval", [1, 60, 3600])
 @pytest.mark.parametrize(("suhu_at", "kelembaban_at"), [(0.0, 0.4), (0.3, 0.7), (0.7, 0.3)])
 def test_one_topic_read_far_ahead_of_the_other_still_pairs_what_belongs_together(
-    run: Run, suhu_at: float, kelembaban_at: float
+    run: Run, suhu_at: float, kelembaban_at: float, interval: int
 ) -> None:
     """After a stop the backlogs of the topics are read independently; here all of one comes first.
 
     RECEIVED is at half a second: with 0.3 and 0.7 the two of a pair lie in different seconds, and so, now and then, in
-    different pieces of the past.
+    different slots of the past.
     """
-    ticks = range(300)
+    ticks = range(1000)
     said = run(
-        *(("suhu", tick / 10, tick + suhu_at) for tick in ticks),
-        *(("kelembaban", tick / 10, tick + kelembaban_at) for tick in ticks),
+        *(("suhu", tick / 20, tick * interval + suhu_at) for tick in ticks),
+        *(("kelembaban", tick / 20, tick * interval + kelembaban_at) for tick in ticks),
     )
-    assert len(said) == 600
+    assert len(said) == 2000
     pairs = {(status["suhu"], status["kelembaban"]) for status in said if status["complete"]}
-    assert {(tick / 10, tick / 10) for tick in ticks} <= pairs
+    assert {(tick / 20, tick / 20) for tick in ticks} <= pairs
+
+
+def test_of_several_sensors_the_worst_counts_not_the_last(run: Run) -> None:
+    said = run(
+        ("suhu", 85, 0, "G1", "a"), ("suhu", 70, 1, "G1", "b"), ("kelembaban", 60, 2), ("suhu", 71, 3, "G1", "b"),
+    )  # fmt: skip
+    assert [(status["suhu"], status["status"], status["alerts"]) for status in said[2:]] == [
+        (85, "Suhu tinggi, kelembaban normal", []),
+        (85, "Suhu tinggi, kelembaban normal", ["suhu_tinggi"]),
+    ]
+    assert said[3]["event_time"] == RECEIVED + 3
+    assert said[3]["suhu_age_seconds"] == 3
+
+
+def test_a_sensor_that_says_nothing_for_ten_seconds_is_not_the_worst_any_more(run: Run) -> None:
+    said = run(("suhu", 85, 0, "G1", "a"), ("suhu", 70, 11, "G1", "b"), ("kelembaban", 60, 11))
+    assert said[-1]["suhu"] == 70
+
+
+def test_the_worst_is_the_nearest_to_a_lower_limit_too(run: Run, warehouse: Rules) -> None:
+    too_cold = {"stream": "suhu", "below": 2, "overrides": {"G2": 50}, "message": "dingin"}
+    given = warehouse.model_dump(exclude_none=True)
+    rules = Rules.model_validate(given | {"alerts": given["alerts"] | {"suhu_rendah": too_cold}})
+    readings: list[tuple[Any, ...]] = [("suhu", 60, 0, place, "a") for place in ("G1", "G2")]
+    readings += [("suhu", 30, 1, place, "b") for place in ("G1", "G2")]
+    readings += [("kelembaban", 60, 2, place) for place in ("G1", "G2")]
+    said = run(*readings, rules=rules)
+    assert [status["suhu"] for status in said[-2:]] == [60, 30]
+
+
+def test_a_sensor_whose_clock_is_behind_the_other_s_takes_part(run: Run) -> None:
+    said = run(("suhu", 70, 5, "G1", "a"), ("suhu", 85, 3, "G1", "b"), ("kelembaban", 60, 5))
+    assert len(said) == 3
+    assert said[-1]["suhu"] == 85
+
+
+def test_of_a_backlog_each_time_has_its_own_worst_sensor(run: Run) -> None:
+    ticks = range(0, 3000, 20)
+    said = run(
+        *(("suhu", 70 + tick % 7, tick, "G1", "a") for tick in ticks),
+        *(("suhu", 73, tick + 1, "G1", "b") for tick in ticks),
+        *(("kelembaban", 60, tick + 2) for tick in ticks),
+    )
+    shown = [status["suhu"] for status in said if status["stream"] == "kelembaban"]
+    assert shown == [max(70 + tick % 7, 73) for tick in ticks]
+
+
+def test_of_more_sensors_than_a_stream_may_have_the_longest_silent_makes_room(run: Run) -> None:
+    said = run(
+        ("suhu", 85, 0, "G1", "first"),
+        *(("suhu", 70, number / 100, "G1", f"s{number}") for number in range(100)),
+        ("kelembaban", 60, 2),
+    )
+    assert said[-1]["suhu"] == 70
 
 
 def test_history_for_a_warehouse_that_reports_now_is_paired_among_itself(run: Run) -> None:

@@ -65,5 +65,5 @@ def test_one_worker_may_be_lost() -> None:
     alerts = (len(with_canary(rules).topics) - 1) * partitions + 1
     slots = needed(alerts, len(rules.combined_topics) * partitions, 2) + SLOTS_FOR_BATCHES
     workers = OVERLAY["spark-worker"]["deploy"]["replicas"]
-    assert slots == 66
+    assert slots == 64
     assert (workers - 1) * default(OVERLAY["spark-worker"]["environment"]["SPARK_WORKER_CORES"]) >= slots

@@ -56,7 +56,7 @@ class Alert(TypedDict):
 class Status(TypedDict):
     """What an entity's streams are together; beside these, each stream has its value and its age (see `status_reader`).
 
-    `stream` is that of the reading behind it, `alerts` are the rules that this reading raises.
+    `stream` is that of the reading behind it, `alerts` are the rules that this stream's value raises.
     """
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]

@@ -31,7 +31,7 @@ def test_without_a_master_all_tasks_run_in_this_process_and_nobody_else_comes_in
 
 
 def test_with_a_master_the_executors_call_back_and_have_the_memory_that_was_asked_for(config: MonitorSettings) -> None:
-    told = place(config, 66)
+    told = place(config, 64)
     assert told["spark.master"] == "spark://spark-master:7077"
     assert told["spark.driver.host"] == socket.gethostname()
     assert told["spark.executor.memory"] == "3g"
@@ -45,11 +45,11 @@ def test_the_jars_are_those_of_the_image_wherever_it_runs() -> None:
 
 def test_a_failed_task_ends_its_query_on_a_cluster_too(config: MonitorSettings) -> None:
     """Spark would repeat it alone, without what the tasks before it had handed on."""
-    assert place(config, 66)["spark.task.maxFailures"] == "1"
+    assert place(config, 64)["spark.task.maxFailures"] == "1"
 
 
 def test_an_executor_that_is_silent_is_given_up_within_20_seconds(config: MonitorSettings) -> None:
-    told = place(config, 66)
+    told = place(config, 64)
     beat, look = (int(told[f"spark.{name}"].removesuffix("s")) for name in BEATS)
     silent = int(told["spark.storage.blockManagerHeartbeatTimeoutMs"]) / 1000
     assert silent + look <= 20
@@ -61,7 +61,7 @@ BEATS = ("executor.heartbeatInterval", "network.timeoutInterval")
 
 def test_the_executors_share_the_image_s_classes(config: MonitorSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPARK_SUBMIT_OPTS", "-XX:SharedArchiveFile=/classes.jsa")
-    assert "-XX:SharedArchiveFile=/classes.jsa" in place(config, 66)["spark.executor.extraJavaOptions"].split()
+    assert "-XX:SharedArchiveFile=/classes.jsa" in place(config, 64)["spark.executor.extraJavaOptions"].split()
 
 
 @pytest.mark.parametrize("configuration", ["log4j2.properties", "log4j2-executor.properties"])

@@ -15,15 +15,7 @@ from servicekit.kafka_client import REQUEST_TIMEOUT_MS
 from spark_monitor.detection.alerts import alert_messages
 from spark_monitor.detection.decode import accepted, decode
 from spark_monitor.detection.refusals import refusal_message
-from spark_monitor.detection.status import (
-    NEAR_SECONDS,
-    READINGS_A_SLOT,
-    SLOT_SECONDS,
-    SLOTS,
-    status_messages,
-    with_contemporaries,
-    with_newest,
-)
+from spark_monitor.detection.status import slot_seconds, status_messages, with_contemporaries
 from spark_monitor.engine.checkpoint_storage import HadoopStoragePath, LocalStoragePath, StoragePath
 from spark_monitor.engine.checkpoints import Checkpoint, Extent, Offsets
 from spark_monitor.engine.incident_query import PassOn, publisher, session_for, stop_between_batches
@@ -44,6 +36,9 @@ WRITTEN_BY = {
     STATUS_QUERY: (STATUSES,),
     INCIDENTS_QUERY: (INCIDENTS,),
 }
+STATUS_STATE = "Contemporaries 1"
+"""The form of the state that Contemporaries.java keeps: with another one its query begins a new checkpoint."""
+
 STOPPED_BY = {INCIDENTS_QUERY: stop_between_batches}
 """What stops a query, where that is not simply done at once."""
 
@@ -64,7 +59,7 @@ def alerts_and_refusals(messages: DataFrame, rules: Rules) -> DataFrame:
 def statuses(messages: DataFrame, rules: Rules) -> DataFrame:
     """Kafka rows in, rows of `topic, key, value, headers` out: the combined statuses."""
     readings = accepted(decode(messages, rules))
-    return status_messages(with_contemporaries(with_newest(readings, rules), rules), rules)
+    return status_messages(with_contemporaries(readings, rules), rules)
 
 
 def starters(
@@ -145,7 +140,7 @@ def checkpoint_storage(config: MonitorSettings, task_slots: int) -> StoragePath:
 def take_checkpoints(config: MonitorSettings, rules: Rules, kafka: Extent, root: StoragePath) -> dict[str, Checkpoint]:
     """Return each query's checkpoint, and note it in `root`; `kafka`: what the topics have. Raises OSError."""
     combined = {name: status.streams for name, status in rules.statuses.items()}
-    state = [config.state_partitions, NEAR_SECONDS, SLOT_SECONDS, SLOTS, READINGS_A_SLOT]
+    state = [STATUS_STATE, config.state_partitions, slot_seconds(rules)]
     read = read_by(rules)
     layouts: dict[str, dict[str, Any]] = {
         ALERTS_QUERY: {"topics": sorted(rules.topics)},

@@ -82,13 +82,9 @@ def _conf(config: MonitorSettings, task_slots: int) -> SparkConf:
         "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
         # Real-time Mode repeats a failed batch; format 1 could then reuse its half-written state files.
         "spark.sql.streaming.stateStore.checkpointFormatVersion": "2",
-        # A reading waits this long at most for company on its way to each of the two stateful steps. The default makes
-        # up nine tenths of the status's latency. Less costs more at rest: the task wakes as often.
+        # A reading waits this long at most for company on its way to the stateful step. The default makes up
+        # nine tenths of the status's latency. Less costs more at rest: the task wakes as often.
         "spark.shuffle.streaming.networkBufferMaxWaitTimeMs": "4",
-        # Spark allows one aggregation after another only where each result is final. Here every reading passes both
-        # exactly once, which is what Real-time Mode's aggregation does (tests/spark/test_status.py, and the integration
-        # test that counts statuses). The check has no finer switch.
-        "spark.sql.streaming.unsupportedOperationCheck": "false",
     }
     conf = SparkConf(loadDefaults=False).setAppName("spark-monitor")
     return conf.setAll(list((options | place(config, task_slots) | _files_of(config.checkpoint_location)).items()))

@@ -3,9 +3,6 @@
 With one slot too few a query could not start, so the number is computed from the topics before Spark starts.
 """
 
-STATEFUL_STEPS = 2
-"""The steps of detection/status.py."""
-
 SLOTS_FOR_BATCHES = 1
 """For the incidents' query, whose batches are one task each, now and then."""
 
@@ -13,9 +10,9 @@ SLOTS_FOR_BATCHES = 1
 def needed(alert_partitions: int, status_partitions: int, state_partitions: int) -> int:
     """Return the slots for both real-time queries, which read so many partitions.
 
-    The status has its steps as well, with so many partitions of state each.
+    The status has a stateful step as well, with so many partitions.
     """
-    status = status_partitions + STATEFUL_STEPS * state_partitions if status_partitions else 0
+    status = status_partitions + state_partitions if status_partitions else 0
     return alert_partitions + status
 
 

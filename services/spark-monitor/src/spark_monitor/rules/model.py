@@ -160,6 +160,11 @@ class Alert(Part):
         return next(name for name in COMPARISONS if getattr(self, name) is not None)
 
     @property
+    def is_upper(self) -> bool:
+        """Whether what is beyond the limit is above it."""
+        return self.comparison in {"above", "at_least"}
+
+    @property
     def threshold(self) -> float:
         """The limit for entities without one of their own."""
         limit: float = getattr(self, self.comparison)

@@ -22,7 +22,7 @@ from messages.records import origin_of, told_by
 from servicekit.unreadable import why_unreadable
 from spark_monitor.console.display import Display
 from spark_monitor.detection.decode import accepted, decode
-from spark_monitor.detection.status import status_messages, with_contemporaries, with_newest
+from spark_monitor.detection.status import status_messages, with_contemporaries
 from spark_monitor.engine.java_options import class_path, log_options
 from spark_monitor.engine.queries import alerts_and_refusals
 from spark_monitor.incidents import life_cycle as incidents
@@ -215,7 +215,7 @@ def _results(
     apart = F.concat_ws("\u0001", F.element_at(F.split("origin", "-"), -2), F.col("entity_id"))
     together = F.substring_index("entity_id", "\u0001", -1)
     readings = accepted(decode(_messages(spark.readStream.schema(SCHEMA).json(str(source))), rules))
-    paired = with_contemporaries(with_newest(readings.withColumn("entity_id", apart), rules), rules)
+    paired = with_contemporaries(readings.withColumn("entity_id", apart), rules)
     statuses = status_messages(paired.withColumn("entity_id", together), rules)
     query = (
         statuses.writeStream.format("memory").queryName("statuses").outputMode("update")
@@ -260,9 +260,9 @@ def _open_session(jars: Path) -> SparkSession:
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.extraJavaOptions": f"-XX:+UseSerialGC -XX:TieredStopAtLevel=1 {log_options('info')}",
-        "spark.sql.streaming.unsupportedOperationCheck": "false",
-        # Passes each row on as it comes, as Real-time Mode does, so that a file can stand for the stream.
-        "spark.sql.streaming.useStreamlineAggregator": "true",
+        "spark.sql.streaming.stateStore.providerClass": (
+            "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
+        ),
     }
     builder = SparkSession.builder.master("local[1]").appName("rule-tests")
     for name, value in options.items():

@@ -1,0 +1,109 @@
+package monitor;
+
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** What is kept of an entity at hand: each sensor's newest reading, and how far the past behind it reaches. */
+final class Newest {
+    /** Of a stream. A message can name any sensor: of more, the one that has been silent longest makes room. */
+    static final int MOST_SENSORS = 100;
+
+    /** The first entry of the past's order, and the one behind the last. */
+    long firstSlot;
+    long nextSlot;
+
+    private final List<Map<String, Reading>> bySensor = new ArrayList<>();
+    private final double[] lastReceived;
+
+    Newest(int streams) {
+        lastReceived = new double[streams];
+        for (int stream = 0; stream < streams; stream++) {
+            bySensor.add(new HashMap<>());
+        }
+    }
+
+    /** Take a reading, unless its sensor has a newer one; of two of one moment the later arrival counts. */
+    void add(Reading reading) {
+        Map<String, Reading> sensors = bySensor.get(reading.stream());
+        Reading before = sensors.get(reading.sensor());
+        if (before == null && sensors.size() == MOST_SENSORS) {
+            sensors.values().remove(Collections.min(sensors.values(), Comparator.comparingDouble(Reading::receivedAt)));
+        }
+        if (before == null || reading.eventTime() >= before.eventTime()) {
+            sensors.put(reading.sensor(), reading);
+        }
+        lastReceived[reading.stream()] = Math.max(lastReceived[reading.stream()], reading.receivedAt());
+    }
+
+    /** Return the event time up to which the reading's own sensor has been read. */
+    double ownTime(Reading reading) {
+        return bySensor.get(reading.stream()).get(reading.sensor()).eventTime();
+    }
+
+    /** Return the newest reading of each sensor of a stream. */
+    Collection<Reading> of(int stream) {
+        return bySensor.get(stream).values();
+    }
+
+    /** Say whether every other stream was read beyond a time of Kafka's clock. */
+    boolean othersReadBeyond(int stream, double time) {
+        for (int other = 0; other < lastReceived.length; other++) {
+            if (other != stream && lastReceived[other] <= time) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    byte[] toBytes() {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream(128);
+        try (DataOutputStream out = new DataOutputStream(bytes)) {
+            out.writeLong(firstSlot);
+            out.writeLong(nextSlot);
+            for (int stream = 0; stream < lastReceived.length; stream++) {
+                out.writeDouble(lastReceived[stream]);
+                out.writeByte(of(stream).size());
+                for (Reading each : of(stream)) {
+                    out.writeUTF(each.sensor());
+                    out.writeDouble(each.eventTime());
+                    out.writeDouble(each.receivedAt());
+                    out.writeLong(each.offset());
+                    out.writeDouble(each.value());
+                }
+            }
+        } catch (IOException inMemory) {
+            throw new UncheckedIOException(inMemory);
+        }
+        return bytes.toByteArray();
+    }
+
+    static Newest fromBytes(byte[] bytes, int streams) {
+        Newest newest = new Newest(streams);
+        try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(bytes))) {
+            newest.firstSlot = in.readLong();
+            newest.nextSlot = in.readLong();
+            for (int stream = 0; stream < streams; stream++) {
+                newest.lastReceived[stream] = in.readDouble();
+                for (int left = in.readUnsignedByte(); left > 0; left--) {
+                    String sensor = in.readUTF();
+                    newest.bySensor.get(stream).put(sensor, new Reading(
+                            stream, sensor, in.readDouble(), in.readDouble(), in.readLong(), in.readDouble()));
+                }
+            }
+        } catch (IOException inMemory) {
+            throw new UncheckedIOException(inMemory);
+        }
+        return newest;
+    }
+}
