@@ -29,7 +29,7 @@ import org.apache.spark.sql.types.StructType;
  * <p>The result is a struct. `problem` is null, or the name of a Problem, and then only `detail` means something.
  * `stream` is the topic's, of several the one whose value is there. Of the fields, `_raw` is the source text (at most
  * SHOWN characters), null when absent; `_string` the content if it is a string of valid Unicode; `_number` the value if it
- * is a number.
+ * is a number. `is_plain`: nothing but its time can be wrong with it, so nobody needs to look at the rest.
  */
 public final class Fields implements UDF2<String, byte[], Row> {
     /** What keeps a message from being read; `detail` is the beginning of its text where nothing else is told. */
@@ -60,9 +60,17 @@ public final class Fields implements UDF2<String, byte[], Row> {
         AMBIGUOUS
     }
 
-    /** A stream of the rules: its name and topic, and what the fields of its messages are called; `time` may be null. */
-    record Stream(String name, String topic, String entity, String value, String time, String sensor)
-            implements Serializable {}
+    /**
+     * A stream of the rules: its name and topic, and what the fields of its messages are called; `time` may be null. Its
+     * values lie between `least` and `most`.
+     */
+    record Stream(
+            String name, String topic, String entity, String value, String time, String sensor, double least,
+            double most, boolean isInteger) implements Serializable {
+        boolean takes(Double value) {
+            return value != null && value >= least && value <= most && (!isInteger || value == Math.floor(value));
+        }
+    }
 
     /** The streams of a topic, and the place of each of their fields. */
     private record Topic(ArrayList<Stream> streams, HashMap<String, Integer> places) implements Serializable {
@@ -89,6 +97,8 @@ public final class Fields implements UDF2<String, byte[], Row> {
     /** A reading has four. Reading a value costs as much as hundred characters of text. */
     public static final int MOST_VALUES = 1000;
     static final int SHOWN = 100;
+    /** Characters of a name; whether a longer one is right is for others to say. */
+    private static final int MOST_PLAIN = 64;
 
     private static final long serialVersionUID = 1;
     // Names come from outside: they must not fill a table that outlives the message.
@@ -108,19 +118,22 @@ public final class Fields implements UDF2<String, byte[], Row> {
             .add("value_number", DataTypes.DoubleType)
             .add("time_raw", DataTypes.StringType)
             .add("time_number", DataTypes.DoubleType)
-            .add("sensor_string", DataTypes.StringType);
+            .add("sensor_string", DataTypes.StringType)
+            .add("is_plain", DataTypes.BooleanType);
 
     private final HashMap<String, Topic> topics = new HashMap<>();
 
-    private Fields(List<List<String>> streams) {
-        for (List<String> of : streams) {
-            Stream stream = new Stream(of.get(0), of.get(1), of.get(2), of.get(3), of.get(4), of.get(5));
+    private Fields(List<List<Object>> streams) {
+        for (List<Object> of : streams) {
+            Stream stream = new Stream(
+                    (String) of.get(0), (String) of.get(1), (String) of.get(2), (String) of.get(3), (String) of.get(4),
+                    (String) of.get(5), (Double) of.get(6), (Double) of.get(7), (Boolean) of.get(8));
             topics.computeIfAbsent(stream.topic, name -> new Topic(new ArrayList<>(), new HashMap<>())).add(stream);
         }
     }
 
     /** Let a session's expressions call it under a name; `streams`: of each what a Stream is made of, in that order. */
-    public static void register(SparkSession session, String function, List<List<String>> streams) {
+    public static void register(SparkSession session, String function, List<List<Object>> streams) {
         // Called so, it is evaluated once a row; of a deterministic function Spark makes copies.
         session.udf().register(function, functions.udf(new Fields(streams), RESULT).asNondeterministic());
     }
@@ -210,7 +223,24 @@ public final class Fields implements UDF2<String, byte[], Row> {
         Field sensor = of(topic, found, stream.sensor);
         return RowFactory.create(
                 null, null, stream.name,
-                entity.raw, entity.string, value.raw, value.number, time.raw, time.number, sensor.string);
+                entity.raw, entity.string, value.raw, value.number, time.raw, time.number, sensor.string,
+                isPlain(entity.string) && stream.takes(value.number) && isPlainTime(time));
+    }
+
+    private static boolean isPlain(String name) {
+        if (name == null || name.isEmpty() || name.length() > MOST_PLAIN || name.charAt(0) == ' ') {
+            return false;
+        }
+        for (int at = 0; at < name.length(); at++) {
+            if (name.charAt(at) < ' ' || name.charAt(at) > '~') {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static boolean isPlainTime(Field time) {
+        return time.raw == null || time.number != null && time.number >= 0;
     }
 
     private static Field of(Topic topic, Field[] found, String name) {
@@ -258,7 +288,7 @@ public final class Fields implements UDF2<String, byte[], Row> {
     }
 
     private static Row wrong(Problem problem, String detail) {
-        return RowFactory.create(problem.name(), detail, null, null, null, null, null, null, null, null);
+        return RowFactory.create(problem.name(), detail, null, null, null, null, null, null, null, null, false);
     }
 
     private static String text(byte[] message) throws CharacterCodingException {
