@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cachetools import LRUCache
-
-from spark_monitor.rules.model import Rules
+from spark_monitor.console.recent import Recent
+from spark_monitor.rules.model import Rules, Status
 
 MAX_ENTITIES = 50_000
 """How many warehouses and machines are remembered, each with each rule: about 100 MB. Then the one that was silent for
 longest is forgotten: nothing of it is lost, but with `changes` its present state is shown again."""
+
+RULE = "-" * 30
 
 CATCHING_UP_SECONDS = 5
 """An incomplete status of a reading this old may only mean that the other topic's backlog is not read yet. It is held
@@ -29,7 +30,7 @@ def _key(record: Record) -> Key:
     return record["entity_id"], record["rule"]
 
 
-@dataclass
+@dataclass(slots=True)
 class Episode:
     """A warehouse above a limit. Offsets of the alert that was shown, the last alert, the first reading below since."""
 
@@ -37,6 +38,15 @@ class Episode:
     latest: int
     latest_message: str
     ended_at: int | None
+
+
+@dataclass(slots=True)
+class Shown:
+    """What was last shown of an entity's status: its event time, its sides, and what its state is called."""
+
+    until: float = float("-inf")
+    sides: list[float | None] | None = None
+    state: str | None = None
 
 
 class Display:
@@ -54,13 +64,12 @@ class Display:
         self._incidents_only = mode == "incidents"
         self._changes_only = mode == "changes"
         self._with_status = {stream for status in rules.statuses.values() for stream in status.streams}
-        self._shown_until: LRUCache[Key, float] = LRUCache(MAX_ENTITIES)
-        self._sides: LRUCache[Key, list[float | None]] = LRUCache(MAX_ENTITIES)
         self._settled_at = float("-inf")
-        self._state: LRUCache[Key, str] = LRUCache(MAX_ENTITIES)
-        self._episodes: LRUCache[Series, Episode] = LRUCache(MAX_ENTITIES)
-        self._last_below: LRUCache[Series, int] = LRUCache(MAX_ENTITIES)
-        self._held_back: LRUCache[Key, tuple[float, Record]] = LRUCache(MAX_ENTITIES)
+        self._shown: Recent[Key, Shown] = Recent(MAX_ENTITIES)
+        self._episodes: Recent[Series, Episode] = Recent(MAX_ENTITIES)
+        self._last_below: Recent[Series, int] = Recent(MAX_ENTITIES)
+        self._held_back: Recent[Key, tuple[float, Record]] = Recent(MAX_ENTITIES)
+        self._forms = {name: self._form(status) for name, status in rules.statuses.items()}
 
     def alert(self, alert: Record, offset: int) -> list[str]:
         """Return the lines for one alert (as in its topic) of the reading at `offset`."""
@@ -69,7 +78,7 @@ class Display:
         if not self._changes_only or alert["stream"] not in self._with_status:
             return [alert["message"]]
         series = (alert["entity_id"], alert["rule"], alert["alert_id"].rsplit("-", 2)[0])
-        episode = self._episodes.get(series)
+        episode = self._episodes.use(series)
         if episode and (episode.ended_at is None or offset < episode.ended_at):
             episode.latest, episode.latest_message = offset, alert["message"]
             return []
@@ -104,7 +113,7 @@ class Display:
     @property
     def is_full(self) -> bool:
         """Whether there are more entities than are remembered."""
-        return len(self._shown_until) >= MAX_ENTITIES
+        return len(self._shown) >= MAX_ENTITIES
 
     def expect_backlog(self, now: float) -> None:
         """Take what comes in the next seconds as read from a backlog."""
@@ -118,17 +127,20 @@ class Display:
         return [line for _, status in due for line in self._show(status)]
 
     def _show(self, status: Record, *, is_repeated: bool = False) -> list[str]:
-        shown_until = self._shown_until.get(_key(status), float("-inf"))
+        key = _key(status)
+        shown = self._shown.use(key)
+        if shown is None:
+            shown = self._shown[key] = Shown()
         sides = [status.get(name) for name in self._rules.statuses[status["rule"]].streams]
-        if status["event_time"] < shown_until or (is_repeated and sides == self._sides.get(_key(status))):
+        if status["event_time"] < shown.until or (is_repeated and sides == shown.sides):
             return []
-        self._shown_until[_key(status)] = status["event_time"]
-        self._sides[_key(status)] = sides
+        shown.until = status["event_time"]
+        shown.sides = sides
         state = self._state_of(status)
-        if self._changes_only and self._state.get(_key(status)) == state:
+        if self._changes_only and shown.state == state:
             return []
-        self._state[_key(status)] = state
-        return self._block(status)
+        shown.state = state
+        return self._block(status, sides)
 
     def _end_episodes(self, status: Record, offset: int) -> list[str]:
         """End the episodes that this status's reading is no longer part of."""
@@ -154,15 +166,20 @@ class Display:
             return str(status["status"])
         return "/".join(name for name in self._rules.statuses[status["rule"]].streams if status.get(name) is None)
 
-    def _block(self, status: Record) -> list[str]:
-        rule = self._rules.statuses[status["rule"]]
-        sides = [(self._rules.streams[name], status.get(name)) for name in rule.streams]
+    def _block(self, status: Record, sides: list[float | None]) -> list[str]:
+        title, forms = self._forms[status["rule"]]
         return [
-            rule.title.format(entity=status["entity_id"]),
+            title.format(entity=status["entity_id"]),
             *(
-                f"- {stream.label}: {'-' if value is None else stream.value_format % value + stream.unit}"
-                for stream, value in sides
+                f"{label}{'-' if value is None else form % value}"
+                for (label, form), value in zip(forms, sides, strict=True)
             ),
             f"- Status: {status['status']}",
-            "-" * 30,
+            RULE,
         ]
+
+    def _form(self, status: Status) -> tuple[str, list[tuple[str, str]]]:
+        """Return a status's title, and of each side what stands before its value and how that is written."""
+        streams = [self._rules.streams[name] for name in status.streams]
+        sides = [(f"- {each.label}: ", each.value_format + each.unit.replace("%", "%%")) for each in streams]
+        return status.title, sides
