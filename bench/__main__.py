@@ -21,7 +21,7 @@ from devstack.layout import ROOT
 OUT = ROOT / "bench" / "out"
 PLANS = {
     "full": Plan(rounds=3, rates=(3000, 300, 6), warm_up=90_000, measured=20, rest=240, idle=30, backlog=1_000_000),
-    "change": Plan(rounds=3, rates=(300,), warm_up=30_000, measured=15, rest=30, idle=10, backlog=200_000),
+    "change": Plan(rounds=3, rates=(300,), warm_up=30_000, measured=15, rest=15, idle=10, backlog=100_000),
     "quick": Plan(rounds=1, rates=(300,), warm_up=12_000, measured=7, rest=5, idle=5, backlog=10_000),
     "smoke": Plan(rounds=1, rates=(20,), warm_up=500, measured=3, rest=0, idle=1, backlog=500),
 }
@@ -37,7 +37,9 @@ def main() -> None:
     parser.add_argument("--show", type=Path, metavar="FILE", help="print the table of an earlier run instead")
     parser.add_argument("--within", type=Path, metavar="PAGE", help="only check that a page has that table")
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=known)
-    parser.add_argument("--beside", type=Path, nargs="+", default=[], metavar="CHECKOUT", help="measure other checkouts' too")
+    parser.add_argument(
+        "--beside", type=Path, nargs="+", default=[], metavar="CHECKOUT", help="measure other checkouts' too"
+    )
     parser.add_argument("--seconds", type=float, help="of each rate that are measured, instead of the plan's")
     parser.add_argument("--out", type=Path, default=OUT, metavar="FOLDER")
     arguments = parser.parse_args()

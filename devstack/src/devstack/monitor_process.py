@@ -60,6 +60,16 @@ class MonitorProcess:
 
     def start(self) -> None:
         """Start and wait for the first heartbeat: queries alive, reporter caught up."""
+        self.start_unwatched()
+        eventually(
+            lambda: self.heartbeat.exists() or self.process.poll() is not None,
+            lambda: f"no heartbeat; {self.events}",
+            90,
+        )
+        assert self.process.poll() is None, f"the monitor ended; {self.events}"
+
+    def start_unwatched(self) -> None:
+        """Start, and return at once."""
         self.heartbeat.unlink(missing_ok=True)
         self._is_heard = True
         self.process = subprocess.Popen(
@@ -73,12 +83,6 @@ class MonitorProcess:
         self._reader = threading.Thread(target=self._read_lines, args=[self.process], daemon=True)
         self._reader.start()
         threading.Thread(target=self._read_events, args=[self.process], daemon=True).start()
-        eventually(
-            lambda: self.heartbeat.exists() or self.process.poll() is not None,
-            lambda: f"no heartbeat; {self.events}",
-            90,
-        )
-        assert self.process.poll() is None, f"the monitor ended; {self.events}"
 
     def run_beside(self, seconds: float = 30, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a second one with the same settings, but for `env`, which must end by itself within some seconds."""

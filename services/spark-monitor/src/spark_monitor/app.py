@@ -18,6 +18,7 @@ from spark_monitor.console.console import Console
 from spark_monitor.console.display import Display
 from spark_monitor.engine import cluster, queries, session
 from spark_monitor.engine.checkpoints import Checkpoint, Extent
+from spark_monitor.engine.gears import Gears
 from spark_monitor.engine.lease import Lease
 from spark_monitor.engine.lock import LockError, TakenError, lock_folder
 from spark_monitor.engine.supervisor import SupervisedQuery
@@ -123,8 +124,9 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
     guard.looks_at(reporter)
     events.info("starting Spark", task_slots=task_slots, master=config.spark_master, partitions=topics.partitions)
     spark = _spark(config, task_slots, stop)
+    gears = Gears(topics, checkpoints, queries.read_by(all_rules), console.tell)
     starters = queries.starters(
-        spark, config, rules, checkpoints, topics,
+        spark, config, rules, checkpoints, topics, gears=gears,
         ends=kafka.ends, pass_on=lambda records: causes.pass_on(records, time.time()), tell=console.tell, stop=stop,
     )  # fmt: skip
     supervised = {
@@ -141,7 +143,7 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
 
     watch = Watchdog(
         in_real_time, in_batches, all_tasks_run, reporter, console.tell, display, figures, topics,
-        rules.combined_topics, pulse, quality,
+        rules.combined_topics, pulse, quality, gears,
     )  # fmt: skip
     guard.must_live(*in_real_time, *in_batches)
     guard.looks_at(reporter, watch)

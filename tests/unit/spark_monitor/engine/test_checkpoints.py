@@ -149,6 +149,27 @@ def test_tidying_leaves_complete_batches_alone(tmp_path: Path) -> None:
     assert (on_disk(first) / "commits/0").exists()
 
 
+def test_tidying_takes_state_that_no_completed_batch_has_and_no_other(tmp_path: Path) -> None:
+    first = take(tmp_path)
+    state = on_disk(first) / "state/0/0/1.zip"
+    write(state, "")
+    first.tidy()
+    assert not state.exists()
+    spark_ran(first, 10)
+    write(state, "")
+    first.tidy()
+    assert state.exists()
+
+
+def test_a_batch_that_was_begun_and_not_completed_is_known(tmp_path: Path) -> None:
+    first = take(tmp_path)
+    assert not first.has_planned_batch
+    spark_ran(first, 10, 20)
+    assert not first.has_planned_batch
+    (on_disk(first) / "commits/1").unlink()
+    assert first.has_planned_batch
+
+
 def test_offsets_half_written_in_a_crash_are_of_no_completed_batch(tmp_path: Path) -> None:
     first = take(tmp_path)
     spark_ran(first, 10, 20, 30)

@@ -133,6 +133,16 @@ class Checkpoint:
             if not _batches(log):
                 for left in log.names():
                     (log / left).remove()
+        # State without a completed batch is of no use, and a first one in batches refuses it.
+        state = self.folder / "state"
+        if state.exists() and not _batches(self.folder / "commits"):
+            state.remove()
+
+    @property
+    def has_planned_batch(self) -> bool:
+        """Whether a batch was begun and not completed; of one in Real-time Mode nothing is noted before its end."""
+        planned, completed = _batches(self.folder / "offsets"), _batches(self.folder / "commits")
+        return max(planned, default=-1) > max(completed, default=-1)
 
     @property
     def stands_at(self) -> Offsets:

@@ -1,4 +1,7 @@
-"""The streaming queries: Kafka in, pure functions between, Kafka out. Two in Real-time Mode, one in micro-batches."""
+"""The streaming queries: Kafka in, pure functions between, Kafka out. Two in Real-time Mode, one in micro-batches.
+
+With a backlog those two begin in batches (see `gears`).
+"""
 
 import json
 import threading
@@ -9,6 +12,7 @@ from typing import Any, Literal
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
+from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from messages.topics import ALERTS, CANARY, HEARTBEATS, INCIDENTS, REFUSED, STATUSES
 from servicekit.kafka_client import REQUEST_TIMEOUT_MS
@@ -18,6 +22,7 @@ from spark_monitor.detection.refusals import refusal_message
 from spark_monitor.detection.status import slot_seconds, status_messages, with_contemporaries
 from spark_monitor.engine.checkpoint_storage import HadoopStoragePath, LocalStoragePath, StoragePath
 from spark_monitor.engine.checkpoints import Checkpoint, Extent, Offsets
+from spark_monitor.engine.gears import BATCH_READINGS, Gears
 from spark_monitor.engine.incident_query import PassOn, publisher, session_for, stop_between_batches
 from spark_monitor.engine.incident_query import start as start_incidents
 from spark_monitor.engine.incident_topic import IncidentTopic
@@ -45,6 +50,9 @@ STOPPED_BY = {INCIDENTS_QUERY: stop_between_batches}
 EARLIEST = -2
 """Instead of an offset, in Spark's Kafka source."""
 
+IN_BATCHES = {"kafka.linger.ms": "20", "kafka.batch.size": str(128 * 1024)}
+"""How results are written then: many at once, which spares the broker."""
+
 OFFSETS_RETRIES = 18
 """With a Kafka that is wholly gone the query waits for three minutes, as by default, before it dies."""
 
@@ -69,6 +77,7 @@ def starters(
     checkpoints: Mapping[str, Checkpoint],
     topics: Topics,
     *,
+    gears: Gears,
     ends: Offsets,
     pass_on: PassOn,
     tell: Callable[[str], None],
@@ -85,14 +94,21 @@ def starters(
     in_batches = session_for(spark)
     incident_topic = IncidentTopic(config.kafka)
 
-    def messages(session: SparkSession, name: str) -> DataFrame:
+    def starting(name: str) -> Offsets:
+        return starting_offsets(checkpoints[name].starting, read_by(all_rules)[name], ends, config.starting_offsets)
+
+    def messages(session: SparkSession, name: str, *, at_once: int | None = None) -> DataFrame:
         checkpoints[name].tidy()
-        read = read_by(all_rules)[name]
-        starting = starting_offsets(checkpoints[name].starting, read, ends, config.starting_offsets)
-        return _read(session, config, read, json.dumps(starting))
+        return _read(session, config, read_by(all_rules)[name], json.dumps(starting(name)), at_once)
 
     def start_in_real_time(name: str) -> StreamingQuery:
-        return _start(name, transforms[name](messages(spark, name), all_rules), checkpoints[name].folder, config)
+        at_once = BATCH_READINGS if gears.in_batches(name, starting(name)) else None
+        outgoing = transforms[name](messages(spark, name, at_once=at_once), all_rules)
+        writer = _writer(name, outgoing, checkpoints[name].folder, config)
+        if at_once is not None:
+            return writer.options(**IN_BATCHES).trigger(availableNow=True).start()
+        # Not in pyspark's types yet.
+        return writer.trigger(realTime=f"{config.checkpoint_minutes} minutes").start()  # type: ignore[call-overload, no-any-return]
 
     def start_in_batches(name: str) -> StreamingQuery:
         # Without Kafka a batch fails after a while; five such deaths in a row must not end the monitor.
@@ -181,7 +197,11 @@ def _security(config: MonitorSettings) -> dict[str, str]:
     return {f"kafka.{name}": value for name, value in config.kafka_security.for_java().items()}
 
 
-def _read(spark: SparkSession, config: MonitorSettings, topics: Iterable[str], starting: str) -> DataFrame:
+def _read(
+    spark: SparkSession, config: MonitorSettings, topics: Iterable[str], starting: str, at_once: int | None
+) -> DataFrame:
+    """Return what Kafka has; `at_once`: how many messages a batch may have, which Real-time Mode does not know."""
+    bounds = {} if at_once is None else {"maxOffsetsPerTrigger": str(at_once)}
     return (
         spark.readStream.format("kafka")
         .option("kafka.bootstrap.servers", config.kafka_bootstrap_servers)
@@ -195,12 +215,13 @@ def _read(spark: SparkSession, config: MonitorSettings, topics: Iterable[str], s
         .option("startingOffsets", starting)
         # Readings that outlived their retention while the monitor was away are gone; watching on matters more.
         .option("failOnDataLoss", "false")
+        .options(**bounds)
         .load()
     )
 
 
-def _start(name: str, outgoing: DataFrame, folder: StoragePath, config: MonitorSettings) -> StreamingQuery:
-    query: StreamingQuery = (
+def _writer(name: str, outgoing: DataFrame, folder: StoragePath, config: MonitorSettings) -> DataStreamWriter:
+    return (
         outgoing.writeStream.queryName(name)
         .format("kafka")
         .option("kafka.bootstrap.servers", config.kafka_bootstrap_servers)
@@ -210,7 +231,4 @@ def _start(name: str, outgoing: DataFrame, folder: StoragePath, config: MonitorS
         .option("kafka.max.request.size", str(2 * 1024 * 1024))
         .option("checkpointLocation", str(folder))
         .outputMode("update")
-        .trigger(realTime=f"{config.checkpoint_minutes} minutes")  # type: ignore[call-overload]  # not in its types yet
-        .start()
     )
-    return query

@@ -1,4 +1,7 @@
-"""Keeps one streaming query alive: a death is logged and answered by a restart, repeated deaths by giving up."""
+"""Keeps one streaming query alive: a death is logged and answered by a restart, repeated deaths by giving up.
+
+A query that ends by itself, as one in batches does, is started again.
+"""
 
 import threading
 import time
@@ -42,10 +45,10 @@ class SupervisedQuery(threading.Thread):
         self.failure: BaseException | None = None
 
     def run(self) -> None:
-        """Start the query, and again after each death."""
+        """Start the query, and again after each end."""
         try:
             while not self._stop_event.is_set():
-                self._until_death_after_long_life()
+                self._until_it_ends()
         except Exception as error:  # noqa: BLE001 - the main thread decides what it means
             self.failure = error
 
@@ -59,12 +62,16 @@ class SupervisedQuery(threading.Thread):
         """What Spark calls the query's present life, None before the first."""
         return None if self._query is None else str(self._query.runId)
 
-    def end(self) -> None:
-        """Stop the query; `stop` must be set before, or it would be restarted."""
+    def restart(self) -> None:
+        """Stop the query, so that it is started again."""
         if self._query is not None:
             self._stop_query(self._query)
 
-    def _until_death_after_long_life(self) -> None:
+    def end(self) -> None:
+        """Stop the query; `stop` must be set before, or it would be restarted."""
+        self.restart()
+
+    def _until_it_ends(self) -> None:
         living = Retrying(
             retry=retry_if_not_exception_type(KeyboardInterrupt),
             wait=wait_exponential(multiplier=1, max=30),

@@ -19,7 +19,7 @@ import structlog
 from pyspark import SparkContext
 
 from messages.topics import ALERTS, HEARTBEATS, REFUSED, STATUSES
-from spark_monitor.engine.queries import ALERTS_QUERY, INCIDENTS_QUERY
+from spark_monitor.engine.queries import INCIDENTS_QUERY
 from spark_monitor.health import breakdown as words
 from spark_monitor.health.alert_chain import AlertChain, Link
 from spark_monitor.health.breakdown import Breakdown, broken_line, whole_line
@@ -137,7 +137,7 @@ class Guard(threading.Thread):
             alert_result_at=(last(ALERTS, REFUSED, HEARTBEATS), results),
             status_result_at=last(STATUSES),
             any_batch=(tuple(batches.items()), results[0]),
-            alert_batch=batches.get(ALERTS_QUERY),
+            alert_batch=() if watch is None else watch.alert_batches,
             incident_batch=batches.get(INCIDENTS_QUERY),
             dead=tuple(each.name for each in self._living if each.ident is not None and not each.is_alive()),
             loop_hangs=self._loop_hangs(now),

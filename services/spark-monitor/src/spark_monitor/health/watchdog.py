@@ -11,12 +11,14 @@ from py4j.protocol import Py4JError, Py4JJavaError  # type: ignore[import-untype
 
 from servicekit import heartbeat
 from spark_monitor.console.display import MAX_ENTITIES, Display
-from spark_monitor.engine.queries import WRITTEN_BY
+from spark_monitor.engine.gears import Gears
+from spark_monitor.engine.queries import ALERTS_QUERY, WRITTEN_BY
 from spark_monitor.engine.supervisor import SupervisedQuery, cause_of
 from spark_monitor.engine.topics import Topics
 from spark_monitor.health import breakdown
 from spark_monitor.health.alarm_quality import AlarmQuality
 from spark_monitor.health.breakdown import Breakdown
+from spark_monitor.health.overload import LAG_SECONDS, Overload
 from spark_monitor.health.pulse import Pulse
 from spark_monitor.health.throughput import Throughput
 from spark_monitor.results.reporter import Reporter
@@ -24,6 +26,7 @@ from spark_monitor.results.reporter import Reporter
 events = structlog.get_logger()
 
 TOPICS_SECONDS = 10
+LAG_LOOK_SECONDS = 2
 FIGURES_SECONDS = 60
 REPORTER_MAY_LAG_SECONDS = 15
 BATCH_MAY_TAKE_SECONDS = 120
@@ -48,17 +51,27 @@ class Watchdog:
     sources: Sequence[str]
     pulse: Pulse
     quality: AlarmQuality
+    gears: Gears
     stalled: Sequence[str] = ()
     """The partitions with readings, but without results for two minutes."""
     batches: dict[str, int] = field(default_factory=dict)
     """The last batch of each query by its name."""
     ticked_at: float = field(default_factory=time.monotonic)
     """When the last tick ended, by the monotonic clock."""
+    _overload: Overload = field(default_factory=Overload)
+    _lag_at: float = 0
     _watches: bool = False
     _is_overtaken: bool = False
     _incidents_at: float = 0
     _figures_at: float = field(default_factory=time.monotonic)
     _topics_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def alert_batches(self) -> tuple[tuple[str, int], ...]:
+        """The last batch of the alerts; while a backlog is worked off, every query's: the canary waits meanwhile."""
+        batches = self.batches.copy()
+        catching_up = self.gears.is_catching_up
+        return tuple((name, batch) for name, batch in batches.items() if catching_up or name == ALERTS_QUERY)
 
     @property
     def _all(self) -> Sequence[SupervisedQuery]:
@@ -77,9 +90,12 @@ class Watchdog:
 
     def _look(self) -> Breakdown | None:
         self._pass_on_boundaries()
+        self.gears.report()
         reporter_keeps_up = self.reporter.seconds_behind() < REPORTER_MAY_LAG_SECONDS
         # A query is active before it has begun to read, so its tasks are what counts.
-        is_well = reporter_keeps_up and not self.stalled and self.finds_incidents() and self.all_tasks_run()
+        all_run = self.all_tasks_run()
+        self._change_gears(all_run=all_run)
+        is_well = reporter_keeps_up and not self.stalled and self.finds_incidents() and all_run
         if is_well:
             self.pulse.begin()
         if is_well and self.pulse.chain_is_whole:
@@ -111,6 +127,25 @@ class Watchdog:
         self._incidents_at = time.monotonic()
         for query in self.in_batches:
             query.start()
+
+    def _change_gears(self, *, all_run: bool) -> None:
+        """Let the queries that fall behind go on in batches; one that has caught up comes back by itself."""
+        now = time.monotonic()
+        if not all_run:
+            self._overload = Overload()
+        elif now - self._lag_at >= LAG_LOOK_SECONDS:
+            self._lag_at = now
+            try:
+                ends = self.topics.ends(self.sources)
+            except KafkaException:
+                return
+            total = sum(end for of in ends.values() for end in of.values())
+            is_late = self._overload.look(self.figures.lag(ends), total, now)
+            # A reporter that is behind is not helped by more results at once.
+            if is_late and self.reporter.seconds_behind() < LAG_SECONDS:
+                for query in self.in_real_time:
+                    if query.query_name != ALERTS_QUERY or self.pulse.is_late_in_spark(LAG_SECONDS):
+                        self.gears.want_batches(query)
 
     def finds_incidents(self) -> bool:
         """Whether the incidents' query has had a batch within the time that one may take."""

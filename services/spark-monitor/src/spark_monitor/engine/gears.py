@@ -1,0 +1,138 @@
+"""How a query works: reading by reading (Spark's Real-time Mode), or in batches while it has a backlog.
+
+A batch takes a fraction of the processor, and of the broker, for each reading; in Real-time Mode each reading comes at
+once. Both go on where the checkpoint says, so each start of a query may choose. A query in batches ends by itself when
+it has read what was there at its start, and is started again.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import structlog
+from confluent_kafka import KafkaException
+
+from spark_monitor.engine.checkpoints import Checkpoint, Extent, Offsets
+from spark_monitor.engine.supervisor import SupervisedQuery
+from spark_monitor.engine.topics import Topics
+
+log = structlog.get_logger()
+
+BACKLOG = 20_000
+"""So many unread readings are a backlog. Fewer are read in Real-time Mode in the time that a change costs."""
+
+BATCH_READINGS = 50_000
+"""A batch takes some seconds, and so does what a kill in it makes to be done twice."""
+
+TOLD_EVERY_SECONDS = 10
+TAG = "[Mengejar Data]"
+
+
+@dataclass(slots=True)
+class _Catching:
+    """A query that works in batches. `unread` is how many readings were left at `at`, by the monotonic clock."""
+
+    unread: int
+    at: float
+
+
+class Gears:
+    """Chooses at each start of a query, and says how a backlog shrinks. Thread-safe."""
+
+    def __init__(
+        self, topics: Topics, checkpoints: Mapping[str, Checkpoint], read_by: Mapping[str, Iterable[str]],
+        tell: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        """`read_by`: the topics of each query; `tell` takes lines for the operator."""
+        self._topics = topics
+        self._checkpoints = checkpoints
+        self._read_by = read_by
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._catching: dict[str, _Catching] = {}
+        self._wanted: set[str] = set()
+
+    def want_batches(self, query: SupervisedQuery) -> None:
+        """Start a query again, in batches, unless it works so."""
+        with self._lock:
+            if query.query_name in self._catching or query.query_name in self._wanted:
+                return
+            self._wanted.add(query.query_name)
+        log.warning("falls behind: going on in batches", query=query.query_name)
+        query.restart()
+
+    def in_batches(self, query: str, starting: Offsets) -> bool:
+        """Return whether a query that starts now is to work in batches; `starting` is where it begins if it is new."""
+        checkpoint = self._checkpoints[query]
+        behind = self._unread(query, starting)
+        # A batch that was begun is done again as it was planned.
+        is_catching = checkpoint.has_planned_batch or behind >= BACKLOG or query in self._wanted
+        with self._lock:
+            self._wanted.discard(query)
+            was_any = self.is_catching_up
+            was_catching = self._catching.pop(query, None) is not None
+            if is_catching:
+                self._catching[query] = _Catching(behind, time.monotonic())
+            is_any = self.is_catching_up
+        if is_catching:
+            log.info("catching up", query=query, readings=behind)
+        elif was_catching:
+            log.info("caught up", query=query)
+        if is_any and not was_any:
+            self._tell(backlog_line(behind))
+        elif was_any and not is_any:
+            self._tell(f"{TAG} selesai: setiap bacaan kini diperiksa saat tiba")
+        return is_catching
+
+    @property
+    def is_catching_up(self) -> bool:
+        """Whether any query works in batches."""
+        return bool(self._catching)
+
+    def report(self) -> None:
+        """Say how much is left and for how long, every ten seconds."""
+        now = time.monotonic()
+        with self._lock:
+            due = {name: each for name, each in self._catching.items() if now - each.at >= TOLD_EVERY_SECONDS}
+        for query, before in due.items():
+            left = self._unread(query, {})
+            seconds = seconds_left(before.unread, left, now - before.at)
+            with self._lock:
+                if query in self._catching:
+                    self._catching[query] = _Catching(left, now)
+                is_largest = left == max((each.unread for each in self._catching.values()), default=left)
+            log.info("catching up", query=query, readings=left, seconds_left=seconds)
+            if is_largest:
+                self._tell(backlog_line(left, seconds))
+
+    def _unread(self, query: str, starting: Offsets) -> int:
+        """Return how many readings a query has before it; 0 while Kafka does not say."""
+        try:
+            return unread(self._topics.extent(self._read_by[query]), self._checkpoints[query].goes_on_from, starting)
+        except KafkaException:
+            return 0
+
+
+def unread(kafka: Extent, goes_on_from: Offsets, starting: Offsets) -> int:
+    """Return how many readings Kafka has behind the offsets; where there are none, behind those of `starting`."""
+    return sum(
+        max(0, end - max(kafka.first[topic][number], _at(goes_on_from, topic, number, _at(starting, topic, number, 0))))
+        for topic, of in kafka.ends.items()
+        for number, end in of.items()
+    )
+
+
+def seconds_left(before: int, now: int, seconds: float) -> int | None:
+    """Return how long the rest takes if it shrinks on as it did within some seconds; None where it does not shrink."""
+    return round(now * seconds / (before - now)) if before > now else None
+
+
+def _at(offsets: Offsets, topic: str, number: str, default: int) -> int:
+    return offsets.get(topic, {}).get(number, default)
+
+
+def backlog_line(count: int, seconds: int | None = None) -> str:
+    """Return what the operator reads of so many readings that are not judged yet, and how long they take."""
+    number = f"{count:,}".replace(",", ".")
+    return f"{TAG} {number} bacaan belum diperiksa" + ("" if seconds is None else f", sekitar {seconds} detik lagi")

@@ -1,0 +1,76 @@
+"""A backlog is worked off in batches, then each reading comes at once; no kill on the way loses or repeats a line."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from devstack.eventually import eventually
+from devstack.kafka import Kafka
+from devstack.monitor_process import Client, MonitorProcess, records
+from messages.topics import STATUSES
+from spark_monitor.engine.gears import BACKLOG, BATCH_READINGS
+
+PAIRS = (BATCH_READINGS + BACKLOG) // 2
+"""Two batches' readings."""
+
+
+@pytest.fixture
+def monitor(broker: Kafka, java: dict[str, str], tmp_path: Path) -> Iterator[MonitorProcess]:
+    process = MonitorProcess(broker.bootstrap, tmp_path, java, STARTING_OFFSETS="latest")
+    process.start()
+    yield process
+    process.end()
+
+
+def said(monitor: MonitorProcess, event: str, query: str) -> int:
+    return sum(each.get("event") == event and each.get("query") == query for each in list(monitor.events))
+
+
+def test_a_backlog_comes_in_batches_and_no_kill_on_the_way_loses_or_repeats_a_line(
+    monitor: MonitorProcess, client: Client
+) -> None:
+    client.reading("suhu", "GEARS", 85)
+    client.flush()
+    monitor.wait_for("GEARS", ["Suhu 85.00°C"])
+    assert not said(monitor, "catching up", "alerts")
+    assert monitor.stop() == 0
+
+    begun, before = time.time() - PAIRS, client.end(STATUSES)
+    for number in range(PAIRS):
+        gudang, at = f"GEARS{number % 50}", begun + number
+        client.reading("suhu", gudang, 70 + number % 2000 / 100, at)
+    for number in range(PAIRS):
+        gudang, at = f"GEARS{number % 50}", begun + number
+        client.reading("kelembaban", gudang, 60.0, at)
+    client.flush()
+    expected = Counter(f"GEARS{number % 50}" for number in range(PAIRS) if number % 2000 > 1000)
+
+    def planned(query: str) -> bool:
+        return any(monitor.checkpoints.glob(f"{query}-*/offsets/{monitor.boundaries(query) + 1}"))
+
+    monitor.start_unwatched()
+    eventually(lambda: planned("alerts") and planned("status"), lambda: f"no batch; {monitor.events[-5:]}", 90)
+    monitor.kill()
+
+    monitor.start_unwatched()
+    eventually(lambda: said(monitor, "caught up", "alerts"), lambda: f"not caught up; {monitor.events[-5:]}", 120)
+    monitor.kill()
+
+    monitor.start()
+    assert said(monitor, "caught up", "status")
+    client.reading("suhu", "GEARS", 86)
+    client.flush()
+    monitor.wait_for("GEARS", ["Suhu 86.00°C"])
+    alerts = Counter(
+        line.split("Gudang ")[1].split(":")[0] for line in list(monitor.lines) if line.startswith("[Peringatan Suhu")
+    )
+    at_a_kill = sum((alerts - expected - Counter(GEARS=2)).values())
+    assert at_a_kill <= 2, "only the line that was being printed may come again"
+    assert not expected - alerts
+    statuses = [status for status in records(client.read(STATUSES, before)) if status["complete"]]
+    paired = {(status["entity_id"], status["event_time"]) for status in statuses}
+    assert len({pair for pair in paired if pair[0] != "GEARS"}) == PAIRS
+    assert any(line.startswith("[Mengejar Data] ") for line in monitor.lines)
