@@ -31,8 +31,8 @@ def with_contemporaries(readings: DataFrame, rules: Rules) -> DataFrame:
     A reading counts for every status that its stream is part of, once for each. Returns `status` (its name),
     `entity_id`, `reading` (struct<stream, event_time, received_at, value, origin>), `own_newest` (the event time up to
     which the reading's sensor was read) and `sides`: for each combined stream, by its name, struct<event_time, value>
-    or null. A side is the sensor furthest towards its limits of those with a reading within `within_seconds`; where there
-    is none, the stream's newest reading.
+    or null. A side is the sensor furthest towards its limits, of those with a reading within `within_seconds`; where
+    none has one, it is the stream's newest reading.
     """
     java: Any = readings.sparkSession._jvm  # noqa: SLF001 - the only way to Java
     combined = readings.where(F.col("stream").isin(*rules.combined_streams)).select(
