@@ -116,6 +116,7 @@ def summarise(contenders: list[Contender], runs: dict[str, list[Run]], plan: Pla
             "idle_cores": rounds[0].idle_cores,
             "memory_mib": statistics.median(one.memory for one in rounds),
             "drained_per_second": rounds[0].drained,
+            "drain_cpu_micros_a_reading": rounds[0].drain_cpu_micros,
             "cores": {rate: statistics.median(one.cores[rate] for one in rounds) for rate in plan.rates},
             "alerts_ms": {rate: median_of([percentiles(one.alerts[rate]) for one in rounds]) for rate in plan.rates},
             "statuses_ms": {
@@ -161,7 +162,7 @@ def beside_others(found: dict[str, Any], others: list[Contender], plan: Plan) ->
                         ours[f"{kind}_ms"][rate][cut] / its[f"{kind}_ms"][rate][cut]
                     )
             ratio[f"cores_at_{rate}_vs_{name}"] = ours["cores"][rate] / its["cores"][rate]
-        for figure in ("idle_cores", "memory_mib", "drained_per_second"):
+        for figure in ("idle_cores", "memory_mib", "drained_per_second", "drain_cpu_micros_a_reading"):
             ratio[f"{figure}_vs_{name}"] = ours[figure] / its[figure]
     return ratio
 

@@ -57,6 +57,8 @@ class Run:
     idle_cores: float = 0
     memory: float = 0
     drained: float = 0
+    drain_cpu_micros: float = 0
+    """Processor time of a reading of the backlog, in microseconds, the start's not in it."""
 
 
 class NotEqual(Exception):  # noqa: N818 - it is a result, not a mistake of ours
@@ -89,7 +91,7 @@ def run(contender: Contender, bootstrap: str, jars: Path, folder: Path, plan: Pl
     finally:
         reader.end()
     if is_first:
-        measured.drained = _drain(contender, bootstrap, jars, folder, plan.backlog)
+        measured.drained, measured.drain_cpu_micros = _drain(contender, bootstrap, jars, folder, plan.backlog)
     return measured
 
 
@@ -154,8 +156,8 @@ def _sending_checked(reader: Reader, bootstrap: str, rate: int, count: int) -> I
         )
 
 
-def _drain(contender: Contender, bootstrap: str, jars: Path, folder: Path, count: int) -> float:
-    """Return how many readings a second of a backlog were worked off, from the first result to the last.
+def _drain(contender: Contender, bootstrap: str, jars: Path, folder: Path, count: int) -> tuple[float, float]:
+    """Return how many readings a second of a backlog were worked off, first result to last, and their cost.
 
     While it lasts only the ends of the topics are asked for: a client that reads them all would take a core.
     """
@@ -173,12 +175,13 @@ def _drain(contender: Contender, bootstrap: str, jars: Path, folder: Path, count
     try:
         with Running(contender, bootstrap, jars, folder / "state", "earliest") as running:
             begun = time.monotonic()
-            first = last = 0.0
+            first = last = used_first = used_last = 0.0
             before = [0, 0]
             while not first or time.monotonic() - last < QUIET_SECONDS or before[0] < len(expected):
                 now = written()
                 if now != before:
-                    first, last, before = first or time.monotonic(), time.monotonic(), now
+                    last, used_last, before = time.monotonic(), running.cpu_seconds(), now
+                    first, used_first = first or last, used_first or used_last
                 if log := running.ended():
                     raise TimeoutError(f"it ended: {log}")
                 if time.monotonic() - max(begun, last) > START_SECONDS:
@@ -194,7 +197,7 @@ def _drain(contender: Contender, bootstrap: str, jars: Path, folder: Path, count
             raise NotEqual(f"backlog: alerts {len(found.alerts)} of {len(expected)}")
     finally:
         consumer.close()
-    return count / max(last - first, POLL_SECONDS)
+    return count / max(last - first, POLL_SECONDS), (used_last - used_first) / count * 1e6
 
 
 def _wait(condition: Callable[[], bool]) -> None:

@@ -101,7 +101,7 @@ def starters(
         checkpoints[name].tidy()
         return _read(session, config, read_by(all_rules)[name], json.dumps(starting(name)), at_once)
 
-    def start_in_real_time(name: str) -> StreamingQuery:
+    def start_in_gear(name: str) -> StreamingQuery:
         at_once = BATCH_READINGS if gears.in_batches(name, starting(name)) else None
         outgoing = transforms[name](messages(spark, name, at_once=at_once), all_rules)
         writer = _writer(name, outgoing, checkpoints[name].folder, config)
@@ -117,7 +117,7 @@ def starters(
         return start_incidents(records, checkpoints[name].folder, publisher(incident_topic, pass_on, tell))
 
     return {
-        name: partial(start_in_batches if name == INCIDENTS_QUERY else start_in_real_time, name)
+        name: partial(start_in_batches if name == INCIDENTS_QUERY else start_in_gear, name)
         for name in read_by(all_rules)
     }
 
