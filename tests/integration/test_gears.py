@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,14 @@ PAIRS = (BATCH_READINGS + BACKLOG) // 2
 def monitor(broker: Kafka, java: dict[str, str], tmp_path: Path) -> Iterator[MonitorProcess]:
     process = MonitorProcess(broker.bootstrap, tmp_path, java, STARTING_OFFSETS="latest")
     process.start()
+    yield process
+    process.end()
+
+
+@pytest.fixture
+def off(broker: Kafka, java: dict[str, str], tmp_path: Path) -> Iterator[MonitorProcess]:
+    """Return a monitor that is not started."""
+    process = MonitorProcess(broker.bootstrap, tmp_path, java)
     yield process
     process.end()
 
@@ -74,3 +83,39 @@ def test_a_backlog_comes_in_batches_and_no_kill_on_the_way_loses_or_repeats_a_li
     paired = {(status["entity_id"], status["event_time"]) for status in statuses}
     assert len({pair for pair in paired if pair[0] != "GEARS"}) == PAIRS
     assert any(line.startswith("[Mengejar Data] ") for line in monitor.lines)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("pairs", "interval", "places"), [(26_114, 3600, 3), (216_000, 1, 1)], ids=["hours", "weekend"]
+)
+def test_of_a_backlog_every_pair_has_its_complete_status(
+    off: MonitorProcess, client: Client, pairs: int, interval: int, places: int
+) -> None:
+    """Three years of hours, and a weekend of seconds; one topic is read whole before the other has anything."""
+    name = f"{interval}S"
+    before, begun = client.end(STATUSES), time.time() - pairs / places * interval - 60
+
+    def send(stream: str, value: float) -> None:
+        for number in range(pairs):
+            client.reading(stream, f"{name}{number % places}", value, begun + number // places * interval)
+        client.flush()
+
+    send("suhu", 70)
+    off.start_unwatched()
+    eventually(lambda: said(off, "caught up", "status"), lambda: f"not read: {off.events[-5:]}", 300)
+    send("kelembaban", 60)
+    seen = 0
+    paired: set[tuple[str, float]] = set()
+
+    def all_are_there(messages: list[Any]) -> bool:
+        nonlocal seen
+        new, seen = records(messages[seen:]), len(messages)
+        paired.update(
+            (each["entity_id"], each["event_time"])
+            for each in new
+            if each["complete"] and each["entity_id"].startswith(name)
+        )
+        return len(paired) >= pairs
+
+    client.read(STATUSES, before, all_are_there, seconds=600)

@@ -274,19 +274,21 @@ class Client:
         finally:
             consumer.close()
 
-    def read(self, topic: str, start: int = 0, until: Callable[[list[Any]], bool] | None = None) -> list[Any]:
-        """Return the messages from an offset on: those that are there, or until a condition holds (120 s at most)."""
+    def read(
+        self, topic: str, start: int = 0, until: Callable[[list[Any]], bool] | None = None, *, seconds: float = 120
+    ) -> list[Any]:
+        """Return the messages from an offset on: those that are there, or until a condition holds, in time."""
         consumer = Consumer({"bootstrap.servers": self._bootstrap, "group.id": "test", "enable.auto.commit": False})
         consumer.assign([TopicPartition(topic, 0, start)])
         end = self.end(topic)
         messages: list[Any] = []
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + seconds
         try:
             while until is not None or start + len(messages) < end:
                 messages += consumer.consume(10_000, 0.2)
                 if until is not None and until(messages):
                     break
-                assert time.monotonic() < deadline, f"{topic}: {len(messages)} messages in 120 s"
+                assert time.monotonic() < deadline, f"{topic}: {len(messages)} messages in {seconds} s"
         finally:
             consumer.close()
         return messages
