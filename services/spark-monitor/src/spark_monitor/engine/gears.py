@@ -65,7 +65,7 @@ class Gears:
     def in_batches(self, query: str, starting: Offsets) -> bool:
         """Return whether a query that starts now is to work in batches; `starting` is where it begins if it is new."""
         checkpoint = self._checkpoints[query]
-        behind = self._unread(query, starting)
+        behind = self._unread(query, starting) or 0
         # A batch that was begun is done again as it was planned.
         is_catching = checkpoint.has_planned_batch or behind >= BACKLOG or query in self._wanted
         with self._lock:
@@ -97,6 +97,8 @@ class Gears:
             due = {name: each for name, each in self._catching.items() if now - each.at >= TOLD_EVERY_SECONDS}
         for query, before in due.items():
             left = self._unread(query, {})
+            if left is None:
+                continue
             seconds = seconds_left(before.unread, left, now - before.at)
             with self._lock:
                 if query in self._catching:
@@ -106,12 +108,12 @@ class Gears:
             if is_largest:
                 self._tell(backlog_line(left, seconds))
 
-    def _unread(self, query: str, starting: Offsets) -> int:
-        """Return how many readings a query has before it; 0 while Kafka does not say."""
+    def _unread(self, query: str, starting: Offsets) -> int | None:
+        """Return how many readings a query has before it; None while Kafka, or the checkpoint, does not say."""
         try:
             return unread(self._topics.extent(self._read_by[query]), self._checkpoints[query].goes_on_from, starting)
-        except KafkaException:
-            return 0
+        except (KafkaException, OSError):
+            return None
 
 
 def unread(kafka: Extent, goes_on_from: Offsets, starting: Offsets) -> int:

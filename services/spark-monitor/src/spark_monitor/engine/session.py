@@ -47,6 +47,8 @@ def _conf(config: MonitorSettings, task_slots: int) -> SparkConf:
         "spark.driver.memory": config.driver_memory,
         "spark.local.dir": str(_emptied(config.checkpoint_dir / "working")),
         "spark.driver.extraJavaOptions": f"{MEMORY_AND_COMPILER} {log_options(config.log_level)}",
+        # Where in Python each column was made: nobody asks, and it is half of what building the queries takes.
+        "spark.python.sql.dataFrameDebugging.enabled": "false",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         # What nobody looks at without the UI, and Spark keeps all the same: of the last thousand queries, by default.

@@ -248,6 +248,7 @@ def _messages(rows: DataFrame) -> DataFrame:
 def _open_session(jars: Path) -> SparkSession:
     os.environ["SPARK_DIST_CLASSPATH"] = class_path(jars)
     options = {
+        "spark.python.sql.dataFrameDebugging.enabled": "false",
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
