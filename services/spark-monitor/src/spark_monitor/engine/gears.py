@@ -47,7 +47,7 @@ class Gears:
         """`read_by`: the topics of each query; `tell` takes lines for the operator."""
         self._topics = topics
         self._checkpoints = checkpoints
-        self._read_by = read_by
+        self.read_by = read_by
         self._tell = tell
         self._lock = threading.Lock()
         self._catching: dict[str, _Catching] = {}
@@ -111,7 +111,7 @@ class Gears:
     def _unread(self, query: str, starting: Offsets) -> int | None:
         """Return how many readings a query has before it; None while Kafka, or the checkpoint, does not say."""
         try:
-            return unread(self._topics.extent(self._read_by[query]), self._checkpoints[query].goes_on_from, starting)
+            return unread(self._topics.extent(self.read_by[query]), self._checkpoints[query].goes_on_from, starting)
         except (KafkaException, OSError):
             return None
 

@@ -131,13 +131,8 @@ class AlertChain(Listener):
             # First, as the canary also asks where all the others are.
             if self._sent_at is not None and now - self._sent_at > SENT_WITHIN_SECONDS:
                 return "canary"
-        return self.held_up_at(now, BACK_WITHIN_SECONDS)
-
-    def held_up_at(self, now: float, seconds: float) -> Link | None:
-        """Return the first link that a pulse did not pass in some seconds, None where each came back within them."""
-        with self._lock:
             oldest = next(iter(self._away.items()), None)
-            if oldest is None or now - oldest[1] <= seconds:
+            if oldest is None or now - oldest[1] <= BACK_WITHIN_SECONDS:
                 return None
             if not self._broker_is_there:
                 return "broker"

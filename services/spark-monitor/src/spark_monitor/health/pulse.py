@@ -75,10 +75,6 @@ class Pulse(threading.Thread):
         """Whether a pulse has come back, and none is overdue."""
         return self._chain.has_returned and self._chain.broken_at(time.monotonic()) is None
 
-    def is_late_in_spark(self, seconds: float) -> bool:
-        """Whether Spark has not passed a pulse on within some seconds."""
-        return self._chain.held_up_at(time.monotonic(), seconds) == "Spark"
-
     def finish(self) -> None:
         """End within the time that a question to Kafka takes."""
         self._finish.set()

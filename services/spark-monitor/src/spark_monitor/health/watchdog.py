@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -58,7 +59,7 @@ class Watchdog:
     """The last batch of each query by its name."""
     ticked_at: float = field(default_factory=time.monotonic)
     """When the last tick ended, by the monotonic clock."""
-    _overload: Overload = field(default_factory=Overload)
+    _overloads: dict[str, Overload] = field(default_factory=lambda: defaultdict(Overload))
     _lag_at: float = 0
     _watches: bool = False
     _is_overtaken: bool = False
@@ -129,23 +130,27 @@ class Watchdog:
             query.start()
 
     def _change_gears(self, *, all_run: bool) -> None:
-        """Let the queries that fall behind go on in batches; one that has caught up comes back by itself."""
+        """Let a query that falls behind go on in batches; once it has caught up, it comes back by itself."""
         now = time.monotonic()
         if not all_run:
-            self._overload = Overload()
+            self._overloads.clear()
         elif now - self._lag_at >= LAG_LOOK_SECONDS:
-            self._lag_at = now
-            try:
-                ends = self.topics.ends(self.sources)
-            except KafkaException:
-                return
-            total = sum(end for of in ends.values() for end in of.values())
-            is_late = self._overload.look(self.figures.lag(ends), total, now)
-            # A reporter that is behind is not helped by more results at once.
-            if is_late and self.reporter.seconds_behind() < LAG_SECONDS:
-                for query in self.in_real_time:
-                    if query.query_name != ALERTS_QUERY or self.pulse.is_late_in_spark(LAG_SECONDS):
-                        self.gears.want_batches(query)
+            since, self._lag_at = self._lag_at, now
+            for query in self.in_real_time:
+                if self._is_late(query.query_name, since, now):
+                    self.gears.want_batches(query)
+
+    def _is_late(self, query: str, since: float, now: float) -> bool:
+        """Say whether Spark is late with a query's results; `since` is when this was asked last."""
+        try:
+            ends = self.topics.ends(self.gears.read_by[query])
+        except KafkaException:
+            return False
+        total = sum(end for of in ends.values() for end in of.values())
+        lag = self.figures.alert_lag(ends, since) if query == ALERTS_QUERY else self.figures.lag(ends)
+        is_late = self._overloads[query].look(lag, total, now)
+        # A reporter that is behind is not helped by more results at once.
+        return is_late and self.reporter.seconds_behind() < LAG_SECONDS
 
     def finds_incidents(self) -> bool:
         """Whether the incidents' query has had a batch within the time that one may take."""
