@@ -136,8 +136,10 @@ class Watchdog:
             self._overloads.clear()
         elif now - self._lag_at >= LAG_LOOK_SECONDS:
             since, self._lag_at = self._lag_at, now
+            late = {query.query_name for query in self.in_real_time if self._is_late(query.query_name, since, now)}
             for query in self.in_real_time:
-                if self._is_late(query.query_name, since, now):
+                # What the statuses take of the processors and the broker, the alerts lack.
+                if late & {query.query_name, ALERTS_QUERY}:
                     self.gears.want_batches(query)
 
     def _is_late(self, query: str, since: float, now: float) -> bool:
