@@ -135,6 +135,7 @@ public final class Contemporaries extends StatefulProcessor<String, Row, Row> {
                 }
             }
         }
+        past.store();
         newestState.update(newest.toBytes());
         return CollectionConverters.asScala(found.iterator());
     }

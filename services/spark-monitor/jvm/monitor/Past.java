@@ -1,8 +1,9 @@
 package monitor;
 
-import java.io.Serializable;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.streaming.MapState;
 import org.apache.spark.sql.streaming.StatefulProcessorHandle;
@@ -15,14 +16,13 @@ import org.apache.spark.sql.streaming.TTLConfig;
  * slot is kept until every other stream was read MARGIN_SECONDS beyond it, by Kafka's clock. It goes that long after it
  * was made, too, where another stream says nothing any more, and where there are more than MOST_SLOTS.
  */
-final class Past implements Serializable {
+final class Past {
     static final int MARGIN_SECONDS = 2 * 3600;
     /** Of an entity. With 10 s each, eight days of one stream. */
     static final int MOST_SLOTS = 70_000;
     /** Those that came last. */
     static final int MOST_READINGS = 400;
 
-    private static final long serialVersionUID = 1;
     private static final int READING_BYTES = Integer.BYTES + 2 * Double.BYTES;
     private static final int ORDER_BYTES = 2 * Long.BYTES + Double.BYTES;
 
@@ -30,6 +30,9 @@ final class Past implements Serializable {
     private final double slotSeconds;
     private final MapState<Long, byte[]> slots;
     private final MapState<Long, byte[]> order;
+    /** What was read and changed since the last `store`: of a batch many readings are in one slot. */
+    private final HashMap<Long, byte[]> read = new HashMap<>();
+    private final HashSet<Long> changed = new HashSet<>();
 
     Past(StatefulProcessorHandle handle, int streams, double slotSeconds) {
         this.streams = streams;
@@ -41,7 +44,7 @@ final class Past implements Serializable {
     /** Keep a reading; the same sensor's of the same moment makes room for it. */
     void add(Reading reading, Newest newest) {
         long slot = slot(reading.stream(), Math.floor(reading.eventTime() / slotSeconds));
-        byte[] kept = slots.getValue(slot);
+        byte[] kept = get(slot);
         if (kept == null) {
             forget(newest);
             long now = System.currentTimeMillis();
@@ -61,7 +64,28 @@ final class Past implements Serializable {
             }
         }
         added.putInt(sensor).putDouble(reading.eventTime()).putDouble(reading.value());
-        slots.updateValue(slot, Arrays.copyOf(added.array(), added.position()));
+        read.put(slot, Arrays.copyOf(added.array(), added.position()));
+        changed.add(slot);
+    }
+
+    /** Write what was added to the state; without it nothing is kept. */
+    void store() {
+        for (long slot : changed) {
+            slots.updateValue(slot, read.get(slot));
+        }
+        changed.clear();
+        read.clear();
+    }
+
+    private byte[] get(long slot) {
+        byte[] kept = read.get(slot);
+        if (kept == null) {
+            kept = slots.getValue(slot);
+            if (kept != null) {
+                read.put(slot, kept);
+            }
+        }
+        return kept;
     }
 
     /** Return a sensor's reading nearest to a time, `within` seconds (a slot's width at most) at most apart, or null. */
@@ -69,7 +93,7 @@ final class Past implements Serializable {
         Reading nearest = null;
         double number = Math.floor(time / slotSeconds);
         for (int step = -1; step <= 1; step++) {
-            byte[] kept = slots.getValue(slot(of.stream(), number + step));
+            byte[] kept = get(slot(of.stream(), number + step));
             if (kept == null) {
                 continue;
             }
@@ -96,6 +120,8 @@ final class Past implements Serializable {
                 return;
             }
             slots.removeKey(slot);
+            read.remove(slot);
+            changed.remove(slot);
             order.removeKey(newest.firstSlot++);
         }
     }
