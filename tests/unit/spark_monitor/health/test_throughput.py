@@ -1,17 +1,8 @@
 """The figures of the last minute."""
 
-import time
-from typing import cast
-
 import pytest
 
-from messages.records import Alert, Refusal
 from spark_monitor.health.throughput import Throughput, percentile_ms
-from spark_monitor.results.listener import Record, Result
-
-RECORD = Record(("monitor-peringatan", 0), 1, b"", 0.0, None)
-ALERT = cast("Alert", {"received_at": 0.0})
-REFUSAL = Refusal(topic="suhu", partition=1, offset=90, reason="InvalidJson")
 
 NOTHING = {
     "readings": 0,
@@ -62,15 +53,6 @@ def test_it_counts_and_takes_the_times() -> None:
         "status_p50_ms": 300,
         "status_p99_ms": 500,
     }
-
-
-def test_how_far_the_last_alerts_were_behind_is_known_where_there_were_any() -> None:
-    figures = Throughput({})
-    figures.on_alert(ALERT, Result(RECORD, True, False, "suhu-0", 70))
-    figures.on_refusal(REFUSAL, Result(RECORD, True, False, "suhu-1", 90))
-    ends = {"suhu": {"0": 100, "1": 100, "2": 100}}
-    assert figures.alert_lag(ends, since=0) == 30 + 10
-    assert figures.alert_lag(ends, since=time.monotonic() + 1) == 0
 
 
 def test_take_starts_anew() -> None:

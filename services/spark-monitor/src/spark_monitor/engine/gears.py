@@ -14,7 +14,6 @@ import structlog
 from confluent_kafka import KafkaException
 
 from spark_monitor.engine.checkpoints import Checkpoint, Extent, Offsets
-from spark_monitor.engine.supervisor import SupervisedQuery
 from spark_monitor.engine.topics import Topics
 
 log = structlog.get_logger()
@@ -47,29 +46,18 @@ class Gears:
         """`read_by`: the topics of each query; `tell` takes lines for the operator."""
         self._topics = topics
         self._checkpoints = checkpoints
-        self.read_by = read_by
+        self._read_by = read_by
         self._tell = tell
         self._lock = threading.Lock()
         self._catching: dict[str, _Catching] = {}
-        self._wanted: set[str] = set()
-
-    def want_batches(self, query: SupervisedQuery) -> None:
-        """Start a query again, in batches, unless it works so."""
-        with self._lock:
-            if query.query_name in self._catching or query.query_name in self._wanted:
-                return
-            self._wanted.add(query.query_name)
-        log.warning("falls behind: going on in batches", query=query.query_name)
-        query.restart()
 
     def in_batches(self, query: str, starting: Offsets) -> bool:
         """Return whether a query that starts now is to work in batches; `starting` is where it begins if it is new."""
         checkpoint = self._checkpoints[query]
         behind = self._unread(query, starting) or 0
         # A batch that was begun is done again as it was planned.
-        is_catching = checkpoint.has_planned_batch or behind >= BACKLOG or query in self._wanted
+        is_catching = checkpoint.has_planned_batch or behind >= BACKLOG
         with self._lock:
-            self._wanted.discard(query)
             was_any = self.is_catching_up
             was_catching = self._catching.pop(query, None) is not None
             if is_catching:
@@ -111,7 +99,7 @@ class Gears:
     def _unread(self, query: str, starting: Offsets) -> int | None:
         """Return how many readings a query has before it; None while Kafka, or the checkpoint, does not say."""
         try:
-            return unread(self._topics.extent(self.read_by[query]), self._checkpoints[query].goes_on_from, starting)
+            return unread(self._topics.extent(self._read_by[query]), self._checkpoints[query].goes_on_from, starting)
         except (KafkaException, OSError):
             return None
 

@@ -62,14 +62,10 @@ class SupervisedQuery(threading.Thread):
         """What Spark calls the query's present life, None before the first."""
         return None if self._query is None else str(self._query.runId)
 
-    def restart(self) -> None:
-        """Stop the query, so that it is started again."""
-        if self._query is not None:
-            self._stop_query(self._query)
-
     def end(self) -> None:
         """Stop the query; `stop` must be set before, or it would be restarted."""
-        self.restart()
+        if self._query is not None:
+            self._stop_query(self._query)
 
     def _until_it_ends(self) -> None:
         living = Retrying(

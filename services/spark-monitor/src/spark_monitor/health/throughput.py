@@ -31,7 +31,6 @@ class Throughput(Listener):
         self._results: Counter[str] = Counter()
         self._refused_ahead: defaultdict[str, BitMap64] = defaultdict(BitMap64)
         self._behind: list[dict[str, int]] = []
-        self._last_alert: dict[str, tuple[int, float]] = {}
         self._forget()
 
     def _forget(self) -> None:
@@ -46,7 +45,6 @@ class Throughput(Listener):
         """Count an alert."""
         self.alerted(result.source, result.source_offset, count=result.is_new)
         if result.is_news:
-            self._last_alert[result.source] = result.source_offset, time.monotonic()
             self.alert(time.time() - alert["received_at"])
 
     def on_status(self, status: Status, result: Result) -> None:
@@ -59,7 +57,6 @@ class Throughput(Listener):
         """Count a refused message."""
         self.refused(result.source, result.source_offset, count=result.is_new)
         if result.is_news:
-            self._last_alert[result.source] = result.source_offset, time.monotonic()
             self.refusal(refusal["reason"])
             log.debug("refused", **refusal)
 
@@ -122,19 +119,6 @@ class Throughput(Listener):
         with self._lock:
             # Of a partition without any result since the start nothing is known but what comes from now on.
             return sum(max(0, end - self._processed.setdefault(name, end)) for name, end in by_partition.items())
-
-    def alert_lag(self, ends: Mapping[str, Mapping[str, int]], since: float) -> int:
-        """Return how many readings the last alerts, or refusals, were behind the ends; only of those that came `since`.
-
-        Where none came nothing is known: readings within their limits have none. `since` is a monotonic time.
-        """
-        last = self._last_alert.copy()
-        return sum(
-            max(0, end - last[name][0])
-            for topic, of in ends.items()
-            for number, end in of.items()
-            if (name := f"{topic}-{number}") in last and last[name][1] >= since
-        )
 
     def is_overtaken(self, first: Mapping[str, Mapping[str, int]]) -> bool:
         """Say whether Kafka has removed readings without a result, given the sources' first offsets.

@@ -2,7 +2,6 @@
 
 import contextlib
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -19,7 +18,6 @@ from spark_monitor.engine.topics import Topics
 from spark_monitor.health import breakdown
 from spark_monitor.health.alarm_quality import AlarmQuality
 from spark_monitor.health.breakdown import Breakdown
-from spark_monitor.health.overload import LAG_SECONDS, Overload
 from spark_monitor.health.pulse import Pulse
 from spark_monitor.health.throughput import Throughput
 from spark_monitor.results.reporter import Reporter
@@ -27,7 +25,6 @@ from spark_monitor.results.reporter import Reporter
 events = structlog.get_logger()
 
 TOPICS_SECONDS = 10
-LAG_LOOK_SECONDS = 2
 FIGURES_SECONDS = 60
 REPORTER_MAY_LAG_SECONDS = 15
 BATCH_MAY_TAKE_SECONDS = 120
@@ -59,8 +56,6 @@ class Watchdog:
     """The last batch of each query by its name."""
     ticked_at: float = field(default_factory=time.monotonic)
     """When the last tick ended, by the monotonic clock."""
-    _overloads: dict[str, Overload] = field(default_factory=lambda: defaultdict(Overload))
-    _lag_at: float = 0
     _watches: bool = False
     _is_overtaken: bool = False
     _incidents_at: float = 0
@@ -94,9 +89,7 @@ class Watchdog:
         self.gears.report()
         reporter_keeps_up = self.reporter.seconds_behind() < REPORTER_MAY_LAG_SECONDS
         # A query is active before it has begun to read, so its tasks are what counts.
-        all_run = self.all_tasks_run()
-        self._change_gears(all_run=all_run)
-        is_well = reporter_keeps_up and not self.stalled and self.finds_incidents() and all_run
+        is_well = reporter_keeps_up and not self.stalled and self.finds_incidents() and self.all_tasks_run()
         if is_well:
             self.pulse.begin()
         if is_well and self.pulse.chain_is_whole:
@@ -128,31 +121,6 @@ class Watchdog:
         self._incidents_at = time.monotonic()
         for query in self.in_batches:
             query.start()
-
-    def _change_gears(self, *, all_run: bool) -> None:
-        """Let a query that falls behind go on in batches; once it has caught up, it comes back by itself."""
-        now = time.monotonic()
-        if not all_run:
-            self._overloads.clear()
-        elif now - self._lag_at >= LAG_LOOK_SECONDS:
-            since, self._lag_at = self._lag_at, now
-            late = {query.query_name for query in self.in_real_time if self._is_late(query.query_name, since, now)}
-            for query in self.in_real_time:
-                # What the statuses take of the processors and the broker, the alerts lack.
-                if late & {query.query_name, ALERTS_QUERY}:
-                    self.gears.want_batches(query)
-
-    def _is_late(self, query: str, since: float, now: float) -> bool:
-        """Say whether Spark is late with a query's results; `since` is when this was asked last."""
-        try:
-            ends = self.topics.ends(self.gears.read_by[query])
-        except KafkaException:
-            return False
-        total = sum(end for of in ends.values() for end in of.values())
-        lag = self.figures.alert_lag(ends, since) if query == ALERTS_QUERY else self.figures.lag(ends)
-        is_late = self._overloads[query].look(lag, total, now)
-        # A reporter that is behind is not helped by more results at once.
-        return is_late and self.reporter.seconds_behind() < LAG_SECONDS
 
     def finds_incidents(self) -> bool:
         """Whether the incidents' query has had a batch within the time that one may take."""
