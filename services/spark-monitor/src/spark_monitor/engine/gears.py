@@ -54,18 +54,21 @@ class Gears:
     def in_batches(self, query: str, starting: Offsets) -> bool:
         """Return whether a query that starts now is to work in batches; `starting` is where it begins if it is new."""
         checkpoint = self._checkpoints[query]
-        behind = self._unread(query, starting) or 0
-        # A batch that was begun is done again as it was planned.
-        is_catching = checkpoint.has_planned_batch or behind >= BACKLOG
+        known = self._unread(query, starting)
         with self._lock:
+            before = self._catching.get(query)
+            # Of a backlog that nobody knows now the last that was known counts: it must not be called over.
+            behind = (before.unread if before else 0) if known is None else known
+            # A batch that was begun is done again as it was planned.
+            is_catching = checkpoint.has_planned_batch or behind >= BACKLOG or (known is None and before is not None)
             was_any = self.is_catching_up
-            was_catching = self._catching.pop(query, None) is not None
+            self._catching.pop(query, None)
             if is_catching:
                 self._catching[query] = _Catching(behind, time.monotonic())
             is_any = self.is_catching_up
         if is_catching:
             log.info("catching up", query=query, readings=behind)
-        elif was_catching:
+        elif before is not None:
             log.info("caught up", query=query)
         if is_any and not was_any:
             self._tell(backlog_line(behind))
