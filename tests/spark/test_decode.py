@@ -7,6 +7,7 @@ import pytest
 from pyspark.sql import Row, SparkSession
 from tests.spark.kafka_rows import RECEIVED, kafka_rows
 
+from messages.records import LAST_MOMENT
 from spark_monitor.detection.decode import MAX_MESSAGE_BYTES, decode
 from spark_monitor.rules.model import Rules
 
@@ -40,8 +41,6 @@ ACCEPTED: dict[str, Any] = {
     "exponent": b'{"gudang_id":"G1","suhu":8.5e1,"timestamp":1.7e9}',
     "lowest plausible": changed(suhu=-90),
     "highest plausible": changed(suhu=200.0),
-    "1970": changed(timestamp=0),
-    "60 s ahead": changed(timestamp=RECEIVED + 60),
     "a name with blanks": changed(gudang_id="Gudang Utara é"),
     "longest name": changed(gudang_id="x" * 64),
     "blanks around it": b' \n{"gudang_id":"G1","suhu":84}\r\n\t ',
@@ -70,7 +69,33 @@ def test_is_accepted(decoded: dict[str, Row], name: str) -> None:
 def test_without_a_timestamp_kafkas_is_used(spark: SparkSession, warehouse: Rules, message: Any) -> None:
     reading = decode(kafka_rows(spark, [("suhu", message)]), warehouse).first()
     assert reading is not None
-    assert (reading.refusal, reading.event_time) == (None, RECEIVED)
+    assert (reading.refusal, reading.event_time, reading.sensor_time) == (None, RECEIVED, None)
+    assert reading.time_source == "kafka"
+
+
+CLOCKS = {
+    "right": (RECEIVED - 1.25, "sensor"),
+    "two seconds ahead": (RECEIVED + 2, "sensor"),
+    "further ahead": (RECEIVED + 2.1, "kafka"),
+    "the year 2000": (946_684_800, "sensor"),
+    "the year 1999": (946_684_799, "kafka"),
+    "1970": (0, "kafka"),
+    "before 1970": (-1, "kafka"),
+    "milliseconds": (1795321758500, "kafka"),
+    "the year 9999": (253402300000, "kafka"),
+    "no number that there is": (float("inf"), "kafka"),
+}
+
+
+def test_a_time_that_cannot_be_right_is_kafkas(spark: SparkSession, warehouse: Rules) -> None:
+    """The alarm itself is never dropped because of it."""
+    times = [b"1e999" if time == float("inf") else json.dumps(time).encode() for time, _ in CLOCKS.values()]
+    messages = [("suhu", b'{"gudang_id":"G1","suhu":84,"timestamp":%b}' % time) for time in times]
+    found = decode(kafka_rows(spark, messages), warehouse).orderBy("offset").collect()
+    for row, (name, (time, source)) in zip(found, CLOCKS.items(), strict=True):
+        assert row.refusal is None, name
+        assert (row.time_source, row.event_time) == (source, time if source == "sensor" else row.received_at), name
+        assert row.sensor_time == max(-LAST_MOMENT, min(time, LAST_MOMENT)), name
 
 
 def test_times_do_not_pass_through_a_32_bit_float(spark: SparkSession, warehouse: Rules) -> None:
@@ -141,10 +166,6 @@ BAD: list[tuple[str, Any, str, str]] = [
     ("too cold", changed(suhu=-90.01), "ImplausibleValue", "-90.0 sampai 200.0 °C, diterima -90.01"),
     ("too hot", changed(suhu=200.5), "ImplausibleValue", "200.5"),
     ("string as time", changed(timestamp="2026-11-22"), "InvalidTimestamp", "2026-11-22"),
-    ("negative time", changed(timestamp=-1), "InvalidTimestamp", "-1"),
-    ("61 s ahead", changed(timestamp=RECEIVED + 61), "FutureTimestamp", "60 detik"),
-    ("milliseconds", changed(timestamp=1795321758500), "FutureTimestamp", "1795321758500"),
-    ("the year 9999", changed(timestamp=253402300000), "FutureTimestamp", "253402300000"),
     (
         "900 kB",
         b'{"gudang_id":"G1","suhu":99,"x":"' + b"x" * 900_000 + b'"}',

@@ -1,9 +1,11 @@
 """The combined status: which readings belong together, and what is reported of them."""
 
 import json
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import TypeAdapter
@@ -13,7 +15,12 @@ from tests.spark.kafka_rows import RECEIVED, SCHEMA, TOPICS
 
 from messages import schemas
 from messages.records import origin_of
+from spark_monitor.detection.decode import FIRST_MOMENT, MAX_AHEAD_SECONDS
 from spark_monitor.engine.queries import statuses
+from spark_monitor.incidents.clock import SensorClock
+from spark_monitor.incidents.records import Journal
+from spark_monitor.incidents.state import ClockState
+from spark_monitor.incidents.watched import watched_streams
 from spark_monitor.rules.model import Rules
 
 Said = list[dict[str, Any]]
@@ -22,9 +29,12 @@ Run = Callable[..., Said]
 
 @pytest.fixture
 def run(spark: SparkSession, warehouse: Rules, tmp_path: Path) -> Run:
-    """Stream readings (stream, value, seconds after RECEIVED, warehouse, sensor) as ordered; return the statuses."""
+    """Stream readings (stream, value, seconds after RECEIVED, warehouse, sensor) as ordered; return the statuses.
 
-    def streamed(*readings: tuple[Any, ...], rules: Rules = warehouse) -> Said:
+    `received`: when Kafka got each, in seconds after RECEIVED; else quickly, and long afterwards.
+    """
+
+    def streamed(*readings: tuple[Any, ...], rules: Rules = warehouse, received: Sequence[float] = ()) -> Said:
         source = tmp_path / "source"
         source.mkdir()
         rows = []
@@ -33,8 +43,9 @@ def run(spark: SparkSession, warehouse: Rules, tmp_path: Path) -> Run:
             if names[1:]:
                 reading["sensor_id"] = names[1]
             # Received late enough that nothing is in the future.
+            at = received[offset] if received else 10_000_000 + offset / 1000
             row = {"topic": TOPICS[stream], "partition": 0, "offset": offset, "value": json.dumps(reading)}
-            rows.append(json.dumps(row | {"received": RECEIVED + 10_000_000 + offset / 1000}))
+            rows.append(json.dumps(row | {"received": RECEIVED + at}))
         (source / "rows.json").write_text("\n".join(rows))
         raw = spark.readStream.schema("topic string, partition int, offset long, value string, received double").json(
             str(source)
@@ -84,6 +95,7 @@ def test_each_combination_has_its_words(run: Run, suhu: float, kelembaban: float
         "kelembaban": kelembaban,
         "status": text,
         "event_time": RECEIVED + 0.5,
+        "time_source": "sensor",
         "complete": True,
         "suhu_age_seconds": 0.5,
         "kelembaban_age_seconds": 0.0,
@@ -222,3 +234,63 @@ def test_history_for_a_warehouse_that_reports_now_is_paired_among_itself(run: Ru
 def test_refused_readings_take_no_part(run: Run) -> None:
     said = run(("suhu", 85, 0), ("suhu", 900, 1), ("kelembaban", 60, 1))
     assert said[-1]["suhu"] == 85
+
+
+def one_by_one(seconds: int, ahead: dict[str, float], *names: str) -> tuple[list[tuple[Any, ...]], list[float]]:
+    """Return a reading a second of each stream, whose clock is so far ahead, and when Kafka got each."""
+    ticks = [(at, number, stream) for at in range(seconds) for number, stream in enumerate(ahead)]
+    readings = [(stream, 85 + at / 100, at + ahead[stream], *names) for at, _, stream in ticks]
+    return readings, [at + number / 10 for at, number, _ in ticks]
+
+
+def test_what_arrives_together_belongs_together_where_the_clocks_disagree(run: Run) -> None:
+    readings, received = one_by_one(8, {"suhu": 0, "kelembaban": -15})
+    said = run(*readings, received=received)
+    assert all(status["complete"] for status in said[6:]), "once it is known that they are live"
+    last = said[-1]
+    assert (last["suhu"], last["kelembaban"], last["suhu_age_seconds"]) == (85.07, 85.07, 0.1)
+    assert (last["event_time"], last["time_source"]) == (RECEIVED + 7.1, "kafka")
+    times = [status["event_time"] for status in said[6:]]
+    assert times == sorted(times), "none is older than one that was shown"
+
+
+def test_what_a_buffer_sends_is_not_paired_by_its_arrival(run: Run) -> None:
+    readings = [("suhu", 85, 10_000 + at) for at in range(5)] + [("kelembaban", 75, at * 60) for at in range(5)]
+    said = run(*readings, received=[10_000 + at for at in range(5)] + [10_004 + at / 10 for at in range(5)])
+    assert not any(status["complete"] for status in said)
+
+
+def test_an_hour_back_keeps_the_status(run: Run) -> None:
+    """At the end of summer time a sensor's clock goes back; its readings of that hour are as new as all others."""
+    before, early = one_by_one(5, {"suhu": 0, "kelembaban": 0})
+    after, late = one_by_one(8, {"suhu": -3600 + 5, "kelembaban": 5})
+    said = run(*before, *after, received=[*early, *(5 + at for at in late)])
+    assert (said[-1]["suhu"], said[-1]["kelembaban"], said[-1]["complete"]) == (85.07, 85.07, True)
+    assert said[-2]["time_source"] == "kafka"
+
+
+def test_the_clocks_are_judged_as_the_incidents_judge_them(run: Run, warehouse: Rules) -> None:
+    """Two programs judge the same clocks, in Java and in Python."""
+    dice = random.Random(7)
+    readings: list[tuple[Any, ...]] = []
+    received: list[float] = []
+    expected: dict[str, float] = {}
+    stream = watched_streams(warehouse, ZoneInfo("UTC"))["suhu"]
+    for number in range(60):
+        place, arrival, ahead, stamp, newest = f"G{number}", RECEIVED, 0.0, 0.0, 0.0
+        clock = SensorClock("", ClockState(0, None, arrival, float("-inf")), stream, Journal(place, "", 0))
+        for _ in range(12):
+            arrival += dice.choice([0.01, 1, 1, 1, 60])
+            if dice.random() < 0.2:
+                ahead = dice.choice([0, -15, -3700, -4e8, -arrival, 50, -dice.uniform(0, 30)])
+            stamp = stamp if dice.random() < 0.1 else arrival + ahead
+            value = dice.choice([70, 80, 85])
+            is_time = FIRST_MOMENT <= stamp <= arrival + MAX_AHEAD_SECONDS
+            time = clock.event_time(stamp, value, stamp if is_time else arrival, arrival)
+            if time is not None and time >= newest:
+                expected[f"sensor-suhu-gudang-0-{len(readings)}-gudang"] = newest = time
+            readings.append(("suhu", value, stamp - RECEIVED, place))
+            received.append(arrival - RECEIVED)
+    found = {status["status_id"]: status["event_time"] for status in run(*readings, received=received)}
+    assert len(expected) > 400
+    assert {name: found.get(name) for name in expected} == pytest.approx(expected, abs=1e-5)

@@ -22,6 +22,9 @@ Versioned = Annotated[int, Field(ge=1, description="version of this shape")]
 Entity = Annotated[str, Field(min_length=1, max_length=64, description="the warehouse")]
 Sensor = Annotated[str, Field(min_length=1, max_length=64, description="which sensor")]
 EventTime = Annotated[float, Field(description="the event time, UNIX seconds; without it Kafka's time counts")]
+TimeSource = Annotated[
+    Literal["sensor", "kafka"], Field(description="whose clock `event_time` is of: Kafka's where the sensor's is wrong")
+]
 
 
 class _Reading(TypedDict):
@@ -59,6 +62,7 @@ class Alert(records.Alert):
     unit: str
     threshold: Figure
     event_time: Moment
+    time_source: TimeSource
     keterangan: NotRequired[Text]
     schema_version: Versioned
 
@@ -66,6 +70,7 @@ class Alert(records.Alert):
 class Status(records.Status):
     """What a warehouse's streams are together: those of the shipped rules."""
 
+    time_source: TimeSource
     suhu: Figure | None
     kelembaban: Figure | None
     suhu_age_seconds: Figure | None
@@ -74,9 +79,9 @@ class Status(records.Status):
 
 
 class Incident(records.Incident):
-    """What is told of an incident or a silence. Figures are those of the whole time so far."""
+    """What is told of an incident, a silence or a sensor's wrong clock. Figures are those of the whole time so far."""
 
-    kind: Literal["threshold", "silence"]
+    kind: Literal["threshold", "silence", "clock"]
     severity: Name
     closed_at: Moment | None
     peak: Figure | None
@@ -95,6 +100,7 @@ class Incident(records.Incident):
     unit: str | None
     threshold: Figure | None
     event_time: Moment
+    time_source: TimeSource | None
     schema_version: Versioned
 
 

@@ -25,7 +25,8 @@ import scala.jdk.javaapi.CollectionConverters;
  *
  * <p>Spark's Real-time Mode has stateful functions for Java only, and this needs one: an aggregation would see no more
  * than the newest, a join would give every pair. A stream's reading is that of the sensor furthest towards the stream's
- * limits, of those that have one within the status's tolerance; where no sensor has, the stream's newest.
+ * limits, of those that have one within the status's tolerance; where no sensor has, the stream's newest. Where the
+ * sensors' clocks disagree by more than that, what arrives together belongs together, by Kafka's clock.
  */
 public final class Contemporaries extends StatefulProcessor<String, Row, Row> {
     /** A combination of streams; `within` is in seconds. */
@@ -45,20 +46,24 @@ public final class Contemporaries extends StatefulProcessor<String, Row, Row> {
             .add("event_time", DataTypes.DoubleType)
             .add("received_at", DataTypes.DoubleType)
             .add("value", DataTypes.DoubleType)
-            .add("origin", DataTypes.StringType);
+            .add("origin", DataTypes.StringType)
+            .add("time_source", DataTypes.StringType);
     private static final StructType SIDE =
             new StructType().add("event_time", DataTypes.DoubleType).add("value", DataTypes.DoubleType);
 
     private final ArrayList<String> streams;
     private final ArrayList<Status> statuses = new ArrayList<>();
     private final ArrayList<Limit> limits = new ArrayList<>();
+    private final ArrayList<Double> lateAfter;
     private final double slotSeconds;
     private transient ValueState<byte[]> newestState;
     private transient Past past;
 
     private Contemporaries(
-            List<String> streams, List<List<Object>> statuses, List<List<Object>> limits, double slotSeconds) {
+            List<String> streams, List<List<Object>> statuses, List<List<Object>> limits, List<Double> lateAfter,
+            double slotSeconds) {
         this.streams = new ArrayList<>(streams);
+        this.lateAfter = new ArrayList<>(lateAfter);
         this.slotSeconds = slotSeconds;
         for (List<Object> of : statuses) {
             List<Integer> numbers = new ArrayList<>();
@@ -75,17 +80,18 @@ public final class Contemporaries extends StatefulProcessor<String, Row, Row> {
     /**
      * Return the readings with their contemporaries.
      *
-     * @param readings `entity_id, stream, sensor_id, event_time, received_at, offset, value, origin`
+     * @param readings `entity_id, stream, sensor_id, event_time, received_at, offset, value, origin, sensor_time`
      * @param streams the names of the combined streams
      * @param statuses of each its name, the tolerance in seconds, and its streams
      * @param limits of each its stream, 1 (above) or -1 (below), the limit, and the entities' own limits
+     * @param lateAfter of each stream, how many seconds a sensor's clock may be behind
      * @param slotSeconds the largest tolerance
      * @return for each reading and status `status, entity_id, reading` (struct), `own_newest` (the event time up to which
      *     the reading's sensor was read) and `sides`: of each stream, by its name, struct<event_time, value> or null
      */
     public static Dataset<Row> of(
             Dataset<Row> readings, List<String> streams, List<List<Object>> statuses, List<List<Object>> limits,
-            double slotSeconds) {
+            List<Double> lateAfter, double slotSeconds) {
         StructType sides = new StructType();
         for (String stream : streams) {
             sides = sides.add(stream, SIDE);
@@ -99,7 +105,7 @@ public final class Contemporaries extends StatefulProcessor<String, Row, Row> {
         MapFunction<Row, String> entity = row -> row.getString(0);
         return readings.groupByKey(entity, Encoders.STRING())
                 .transformWithState(
-                        new Contemporaries(streams, statuses, limits, slotSeconds), TimeMode.None(),
+                        new Contemporaries(streams, statuses, limits, lateAfter, slotSeconds), TimeMode.None(),
                         OutputMode.Update(), result);
     }
 
@@ -122,16 +128,16 @@ public final class Contemporaries extends StatefulProcessor<String, Row, Row> {
         Newest newest = kept == null ? new Newest(streams.size()) : Newest.fromBytes(kept, streams.size());
         List<Row> found = new ArrayList<>();
         for (Map.Entry<Reading, Row> each : readings) {
+            Row of = each.getValue();
             Reading reading = each.getKey();
+            if (!of.isNullAt(8)) {
+                reading = newest.timed(reading, of.getDouble(8), lateAfter.get(reading.stream()));
+            }
             newest.add(reading);
             past.add(reading, newest);
-            Row of = each.getValue();
-            Row shown = RowFactory.create(
-                    of.getString(1), reading.eventTime(), reading.receivedAt(), reading.value(), of.getString(7));
             for (Status status : statuses) {
                 if (status.streams.contains(reading.stream())) {
-                    Row sides = sides(entity, reading, status, newest);
-                    found.add(RowFactory.create(status.name, entity, shown, newest.ownTime(reading), sides));
+                    found.add(found(status, entity, reading, of, newest));
                 }
             }
         }
@@ -147,13 +153,58 @@ public final class Contemporaries extends StatefulProcessor<String, Row, Row> {
                 row.getDouble(6));
     }
 
-    private Row sides(String entity, Reading reading, Status status, Newest newest) {
-        Object[] sides = new Object[streams.size()];
+    private Row found(Status status, String entity, Reading reading, Row of, Newest newest) {
+        double time = reading.eventTime();
+        Reading[] sides = new Reading[streams.size()];
         for (int stream : status.streams) {
-            Reading side = side(entity, stream, reading.eventTime(), status.within, newest);
-            sides[stream] = side == null ? null : RowFactory.create(side.eventTime(), side.value());
+            sides[stream] = side(entity, stream, time, status.within, newest);
         }
-        return RowFactory.create(sides);
+        boolean isNewest = newest.ownTime(reading) <= time;
+        boolean clocksDisagree = reading.apart(reading.receivedAt()) > status.within || !isComplete(status, sides, time);
+        if (isNewest && clocksDisagree && newest.isLive(reading)) {
+            Reading[] arrived = new Reading[streams.size()];
+            for (int stream : status.streams) {
+                arrived[stream] = arrived(entity, stream, reading.receivedAt(), status.within, newest);
+            }
+            if (isComplete(status, arrived, reading.receivedAt())) {
+                sides = arrived;
+                time = reading.receivedAt();
+            }
+        }
+        boolean isOwnTime = !of.isNullAt(8) && time == of.getDouble(8);
+        Row shown = RowFactory.create(
+                of.getString(1), time, reading.receivedAt(), reading.value(), of.getString(7),
+                isOwnTime ? "sensor" : "kafka");
+        Object[] shownSides = new Object[streams.size()];
+        for (int stream : status.streams) {
+            Reading side = sides[stream];
+            shownSides[stream] = side == null ? null : RowFactory.create(side.eventTime(), side.value());
+        }
+        return RowFactory.create(
+                status.name, entity, shown, time == reading.eventTime() ? newest.ownTime(reading) : time,
+                RowFactory.create(shownSides));
+    }
+
+    private static boolean isComplete(Status status, Reading[] sides, double time) {
+        for (int stream : status.streams) {
+            if (sides[stream] == null || sides[stream].apart(time) > status.within) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Return the worst of a stream's sensors that Kafka heard around a time, at the time of that. */
+    private Reading arrived(String entity, int stream, double receivedAt, double within, Newest newest) {
+        Reading worst = null;
+        for (Reading each : newest.of(stream)) {
+            Reading then = each.at(each.receivedAt());
+            if (newest.isLive(each) && then.apart(receivedAt) <= within
+                    && (worst == null || isWorse(entity, then, worst))) {
+                worst = then;
+            }
+        }
+        return worst;
     }
 
     private Reading side(String entity, int stream, double time, double within, Newest newest) {

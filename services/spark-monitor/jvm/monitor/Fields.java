@@ -29,7 +29,7 @@ import org.apache.spark.sql.types.StructType;
  * <p>The result is a struct. `problem` is null, or the name of a Problem, and then only `detail` means something.
  * `stream` is the topic's, of several the one whose value is there. Of the fields, `_raw` is the source text (at most
  * SHOWN characters), null when absent; `_string` the content if it is a string of valid Unicode; `_number` the value if it
- * is a number. `is_plain`: nothing but its time can be wrong with it, so nobody needs to look at the rest.
+ * is a number. `is_plain`: it is a reading at first sight, so nobody needs to look for what is wrong.
  */
 public final class Fields implements UDF2<String, byte[], Row> {
     /** What keeps a message from being read; `detail` is the beginning of its text where nothing else is told. */
@@ -240,7 +240,7 @@ public final class Fields implements UDF2<String, byte[], Row> {
     }
 
     private static boolean isPlainTime(Field time) {
-        return time.raw == null || time.number != null && time.number >= 0;
+        return time.raw == null || time.number != null;
     }
 
     private static Field of(Topic topic, Field[] found, String name) {

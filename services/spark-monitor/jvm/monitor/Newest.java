@@ -14,7 +14,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** What is kept of an entity at hand: each sensor's newest reading, and how far the past behind it reaches. */
+/** What is kept of an entity at hand: each sensor's newest reading and clock, how far the past behind it reaches. */
 final class Newest {
     /** Of a stream. A message can name any sensor: of more, the one that has been silent longest makes room. */
     static final int MOST_SENSORS = 100;
@@ -24,13 +24,40 @@ final class Newest {
     long nextSlot;
 
     private final List<Map<String, Reading>> bySensor = new ArrayList<>();
+    private final List<Map<String, Clock>> clocks = new ArrayList<>();
     private final double[] lastReceived;
 
     Newest(int streams) {
         lastReceived = new double[streams];
         for (int stream = 0; stream < streams; stream++) {
             bySensor.add(new HashMap<>());
+            clocks.add(new HashMap<>());
         }
+    }
+
+    /**
+     * Return a reading with the time to judge it by, as its sensor's clock shows. Call it for all in their order of arrival.
+     *
+     * @param stamp what the sensor's own clock said
+     */
+    Reading timed(Reading reading, double stamp, double lateAfter) {
+        Clock before = clock(reading);
+        if (before.isRepetition(stamp, reading.value())) {
+            return reading;
+        }
+        Clock clock = before.next(stamp, reading.value(), reading.receivedAt());
+        double time = clock.time(reading.eventTime(), reading.receivedAt(), lateAfter);
+        clocks.get(reading.stream()).put(reading.sensor(), clock.judged(time));
+        return reading.at(time);
+    }
+
+    /** Say whether the readings of a reading's sensor arrive one by one. */
+    boolean isLive(Reading reading) {
+        return clock(reading).isLive();
+    }
+
+    private Clock clock(Reading reading) {
+        return clocks.get(reading.stream()).getOrDefault(reading.sensor(), Clock.UNKNOWN);
     }
 
     /** Take a reading, unless its sensor has a newer one; of two of one moment the later arrival counts. */
@@ -38,7 +65,9 @@ final class Newest {
         Map<String, Reading> sensors = bySensor.get(reading.stream());
         Reading before = sensors.get(reading.sensor());
         if (before == null && sensors.size() == MOST_SENSORS) {
-            sensors.values().remove(Collections.min(sensors.values(), Comparator.comparingDouble(Reading::receivedAt)));
+            Reading gone = Collections.min(sensors.values(), Comparator.comparingDouble(Reading::receivedAt));
+            sensors.remove(gone.sensor());
+            clocks.get(reading.stream()).remove(gone.sensor());
         }
         if (before == null || reading.eventTime() >= before.eventTime()) {
             sensors.put(reading.sensor(), reading);
@@ -80,12 +109,22 @@ final class Newest {
                     out.writeDouble(each.receivedAt());
                     out.writeLong(each.offset());
                     out.writeDouble(each.value());
+                    write(clock(each), out);
                 }
             }
         } catch (IOException inMemory) {
             throw new UncheckedIOException(inMemory);
         }
         return bytes.toByteArray();
+    }
+
+    private static void write(Clock clock, DataOutputStream out) throws IOException {
+        out.writeDouble(clock.stamp());
+        out.writeDouble(clock.value());
+        out.writeDouble(clock.received());
+        out.writeDouble(clock.newest());
+        out.writeDouble(clock.steady());
+        out.writeDouble(clock.still());
     }
 
     static Newest fromBytes(byte[] bytes, int streams) {
@@ -99,6 +138,9 @@ final class Newest {
                     String sensor = in.readUTF();
                     newest.bySensor.get(stream).put(sensor, new Reading(
                             stream, sensor, in.readDouble(), in.readDouble(), in.readLong(), in.readDouble()));
+                    newest.clocks.get(stream).put(sensor, new Clock(
+                            in.readDouble(), in.readDouble(), in.readDouble(), in.readDouble(), in.readDouble(),
+                            in.readDouble()));
                 }
             }
         } catch (IOException inMemory) {

@@ -10,6 +10,11 @@ record Reading(int stream, String sensor, double eventTime, double receivedAt, l
     static final Comparator<Reading> BY_ARRIVAL =
             Comparator.comparingDouble(Reading::receivedAt).thenComparingLong(Reading::offset);
 
+    /** Return the same reading at another time. */
+    Reading at(double time) {
+        return time == eventTime ? this : new Reading(stream, sensor, time, receivedAt, offset, value);
+    }
+
     /** Return the seconds to another time; rounded, as doubles of the present epoch resolve 0.0000002 s. */
     double apart(double time) {
         return Math.floor(Math.abs(eventTime - time) * 1000 + 0.5) / 1000;

@@ -262,6 +262,7 @@ def test_a_causes_record_has_every_field() -> None:
         "message": "[Sumber Diam] sensor-suhu: tidak ada data sejak 6 detik",
         "topic": MESIN,
         "event_time": T + 6,
+        "time_source": None,
         "emitted_at": T + 6,
         "schema_version": 1,
     }

@@ -72,7 +72,7 @@ class Warehouse:
 
 
 def reading(at: float, value: float, sensor: str | None = "a", received: float | None = None) -> Reading:
-    return Reading("suhu", sensor, value, START + at, START + (at if received is None else received))
+    return Reading("suhu", sensor, value, START + at, START + (at if received is None else received), START + at)
 
 
 def said(records: Iterable[Record]) -> list[str]:
@@ -114,6 +114,7 @@ def test_an_incident_opens_after_its_delay_and_began_at_its_first_reading() -> N
         "unit": "°C",
         "threshold": 80.0,
         "event_time": START + 30,
+        "time_source": "sensor",
         "emitted_at": START + 30,
         "schema_version": 1,
     }

@@ -62,6 +62,7 @@ def _alert(name: str, alert: Alert, stream: Stream) -> Column:
         F.lit(stream.unit).alias("unit"),
         threshold(alert, F.col("entity_id")).alias("threshold"),
         F.col("event_time"),
+        F.col("time_source"),
         F.col("received_at"),
         *remark,
         _words(alert, stream).alias("message"),

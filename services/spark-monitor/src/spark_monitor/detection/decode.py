@@ -10,6 +10,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from messages.records import LAST_MOMENT
 from spark_monitor.rules.model import KAFKA_TIME, Rules, Stream
 
 MAX_MESSAGE_BYTES = 64 * 1024
@@ -21,8 +22,11 @@ MAX_BATCH_MIB = 32
 """What BoundedRecords unpacks of a compressed batch."""
 
 MAX_NAME_LENGTH = 64
-MAX_AHEAD_SECONDS = 60
-"""A reading from further in the future would win every comparison by event time until then."""
+MAX_AHEAD_SECONDS = 2
+"""By Kafka's clock. A reading from further in the future would win every comparison by event time until then."""
+
+FIRST_MOMENT = 946_684_800
+"""The year 2000: a sensor that says less has lost its clock."""
 
 FIELDS = "reading_fields"
 """Fields.java, as a function of Spark's."""
@@ -38,7 +42,9 @@ def decode(messages: DataFrame, rules: Rules) -> DataFrame:
     - `topic, partition, offset` as they were; `origin` is `topic-partition-offset`;
     - `refused_key, refused_value` of a refused message, null of a reading: copying 64 kB costs more than reading them;
     - `received_at`: Kafka's timestamp, epoch seconds (the broker's clock, as the topics use LogAppendTime);
-    - `stream, entity_id, sensor_id, value, event_time`: the reading, `value` in the stream's unit;
+    - `stream, entity_id, sensor_id, value`: the reading, `value` in the stream's unit;
+    - `sensor_time`: what the sensor's own clock said, null where the message has no time;
+    - `event_time`: that, or `received_at` where it is missing or cannot be right; `time_source` is `sensor` or `kafka`;
     - `refusal`: null, or `struct<code, message>`; then the reading's columns must not be used.
     """
     _register_fields(messages.sparkSession, rules)
@@ -66,7 +72,9 @@ def decode(messages: DataFrame, rules: Rules) -> DataFrame:
         F.col("found.entity_string").alias("entity_id"),
         F.col("found.sensor_string").substr(1, MAX_NAME_LENGTH).alias("sensor_id"),
         F.col("found.value_number").alias("value"),
-        _event_time().alias("event_time"),
+        _sensor_time().alias("sensor_time"),
+        F.when(_is_time(), F.col("found.time_number")).otherwise(F.col("received_at")).alias("event_time"),
+        F.when(_is_time(), "sensor").otherwise("kafka").alias("time_source"),
         refusal.alias("refusal"),
     )
 
@@ -97,11 +105,19 @@ def _register_fields(spark: SparkSession, rules: Rules) -> None:
 
 def _is_plain() -> Column:
     """Say of a message that it is a reading at first sight: most are, and looking for what is wrong costs more."""
-    return F.col("found.is_plain") & _is_in_time()
+    return F.col("found.is_plain")
 
 
-def _is_in_time() -> Column:
-    return _event_time() - F.col("received_at") <= MAX_AHEAD_SECONDS
+def _sensor_time() -> Column:
+    """Return what the sensor's clock said, but no number that no clock shows."""
+    time, bound = F.col("found.time_number"), float(LAST_MOMENT)
+    return F.when(time.isNotNull(), F.greatest(F.lit(-bound), F.least(F.lit(bound), time)))
+
+
+def _is_time() -> Column:
+    """Say whether the sensor's own time can be right by itself; incidents/clock.py looks at several together."""
+    time = F.col("found.time_number")
+    return F.coalesce((time >= FIRST_MOMENT) & (time - F.col("received_at") <= MAX_AHEAD_SECONDS), F.lit(False))
 
 
 def _unreadable() -> list[tuple[Column, str, Column]]:
@@ -155,7 +171,6 @@ def refusal_of(rules: Rules) -> Column:
     time_field = _by_stream(rules, lambda stream: F.lit(stream.event_time))
     entity = F.col("found.entity_string")
     value = F.col("found.value_number")
-    event_time = _event_time()
 
     checks: list[tuple[Column, str, Column]] = [
         (
@@ -198,18 +213,9 @@ def refusal_of(rules: Rules) -> Column:
             ),
         ),
         (
-            ~_absent("time") & (~_is_number("time") | (event_time < 0)),
+            ~_absent("time") & ~_is_number("time"),
             "InvalidTimestamp",
             F.concat(time_field, F.lit(": diharapkan detik sejak 1970 (epoch), diterima "), _shown("time")),
-        ),
-        (
-            ~_is_in_time(),
-            "FutureTimestamp",
-            F.concat(
-                time_field,
-                F.lit(f": paling jauh {MAX_AHEAD_SECONDS} detik di depan jam Kafka, diterima "),
-                _shown("time"),
-            ),
         ),
     ]
     return F.when(F.col("found.problem").isNotNull(), _first(_unreadable())).otherwise(_first(checks))
@@ -227,11 +233,6 @@ def _first(checks: list[tuple[Column, str, Column]]) -> Column:
 def _by_stream(rules: Rules, of: Callable[[Stream], Column]) -> Column:
     """Return what `of(stream)` gives for the message's stream."""
     return F.coalesce(*(F.when(F.col("found.stream") == name, of(stream)) for name, stream in rules.streams.items()))
-
-
-def _event_time() -> Column:
-    """Return the reading's own time; other people's producers may leave it out, then it is when Kafka got it."""
-    return F.when(_absent("time"), F.col("received_at")).otherwise(F.col("found.time_number"))
 
 
 def _absent(name: str) -> Column:

@@ -29,14 +29,15 @@ def with_contemporaries(readings: DataFrame, rules: Rules) -> DataFrame:
     """Add what each stream had around its time to every accepted reading (see `decode.decode`).
 
     A reading counts for every status that its stream is part of, once for each. Returns `status` (its name),
-    `entity_id`, `reading` (struct<stream, event_time, received_at, value, origin>), `own_newest` (the event time up to
-    which the reading's sensor was read) and `sides`: for each combined stream, by its name, struct<event_time, value>
-    or null. A side is the sensor furthest towards its limits, of those with a reading within `within_seconds`; where
-    none has one, it is the stream's newest reading.
+    `entity_id`, `reading` (struct<stream, event_time, received_at, value, origin, time_source>), `own_newest` (the
+    event time up to which the reading's sensor was read) and `sides`: for each combined stream, by its name,
+    struct<event_time, value> or null. A side is the sensor furthest towards its limits, of those with a reading within
+    `within_seconds`; where none has one, it is the stream's newest reading. The times are Kafka's (`time_source`) where
+    the sensor's clock is wrong, or where those of two sensors disagree.
     """
     java: Any = readings.sparkSession._jvm  # noqa: SLF001 - the only way to Java
     combined = readings.where(F.col("stream").isin(*rules.combined_streams)).select(
-        "entity_id", "stream", "sensor_id", "event_time", "received_at", "offset", "value", "origin"
+        "entity_id", "stream", "sensor_id", "event_time", "received_at", "offset", "value", "origin", "sensor_time"
     )
     statuses = [[name, status.within_seconds, list(status.streams)] for name, status in rules.statuses.items()]
     limits = [
@@ -49,6 +50,7 @@ def with_contemporaries(readings: DataFrame, rules: Rules) -> DataFrame:
         list(rules.combined_streams),
         statuses,
         limits,
+        [float(rules.streams[name].late_after) for name in rules.combined_streams],
         slot_seconds(rules),
     )
     return DataFrame(found, readings.sparkSession)
@@ -88,6 +90,7 @@ def _status(name: str, status: Status, rules: Rules) -> Column:
         *(F.col(stream) for stream in status.streams),
         F.when(F.col("complete"), _words(status, rules)).otherwise(_what_is_missing(status, rules)).alias("status"),
         F.col("event_time"),
+        F.col("reading.time_source").alias("time_source"),
         F.col("complete"),
         *(F.col(f"{stream}_age").alias(f"{stream}_age_seconds") for stream in status.streams),
         F.col("reading.stream").alias("stream"),

@@ -41,7 +41,7 @@ WRITTEN_BY = {
     STATUS_QUERY: (STATUSES,),
     INCIDENTS_QUERY: (INCIDENTS,),
 }
-STATUS_STATE = "Contemporaries 1"
+STATUS_STATE = "Contemporaries 2"
 """The form of the state that Contemporaries.java keeps: with another one its query begins a new checkpoint."""
 
 STOPPED_BY = {INCIDENTS_QUERY: stop_between_batches}

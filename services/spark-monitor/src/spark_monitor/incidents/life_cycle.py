@@ -12,10 +12,11 @@ from itertools import islice
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from spark_monitor.incidents.clock import SensorClock
 from spark_monitor.incidents.limits import LimitMachine, close_without_rule
 from spark_monitor.incidents.records import Journal, Record
 from spark_monitor.incidents.silences import SilenceMachine, close_forgotten, open_silences
-from spark_monitor.incidents.state import EntityState, SensorState, StreamState, from_text, to_text
+from spark_monitor.incidents.state import ClockState, EntityState, SensorState, StreamState, from_text, to_text
 from spark_monitor.incidents.timers import Timer, fire, next_due
 from spark_monitor.incidents.watched import LONGEST_INTERVAL, WatchedStream, watched_streams
 from spark_monitor.rules.model import Rules
@@ -31,13 +32,18 @@ SORTED_TOGETHER = 100_000
 
 
 class Reading(NamedTuple):
-    """An accepted reading; `value` is in the stream's unit, `event_time` and Kafka's `received_at` in epoch seconds."""
+    """An accepted reading; `value` is in the stream's unit, the times are epoch seconds.
+
+    `sensor_time` is what the sensor's own clock said, if it has one; `event_time` is that, or Kafka's `received_at`
+    where the first cannot be right.
+    """
 
     stream: str
     sensor_id: str | None
     value: float
     event_time: float
     received_at: float
+    sensor_time: float | None = None
 
 
 class Step(NamedTuple):
@@ -66,8 +72,9 @@ class LifeCycle:
         """
         entity = _Entity(self, entity_id, state, now)
         rest = iter(readings)
-        while some := sorted(islice(rest, SORTED_TOGETHER), key=lambda reading: reading.event_time):
-            for reading in some:
+        while arrived := sorted(islice(rest, SORTED_TOGETHER), key=lambda reading: reading.received_at):
+            timed = filter(None, map(entity.timed, arrived))
+            for reading in sorted(timed, key=lambda reading: reading.event_time):
                 entity.read(reading)
         return entity.step()
 
@@ -95,16 +102,20 @@ class _Entity:
         """Return the state as it is now."""
         return Step(to_text(self._state), next_due(self.timers()), self._journal.records)
 
+    def timed(self, reading: Reading) -> Reading | None:
+        """Return a reading with the time that it is judged by, None of one that is no news.
+
+        Call it for all in the order in which they came.
+        """
+        if reading.sensor_time is None or (stream := self._stream_of(reading)) is None:
+            return reading
+        return stream.timed(reading, reading.sensor_time)
+
     def read(self, reading: Reading) -> None:
         """Hand a reading to its stream."""
-        stream = self._streams.get(reading.stream)
-        if stream is None:
-            watched = self._life.streams.get(reading.stream)
-            if watched is None:
-                return
-            self._state.streams.setdefault(watched.name, StreamState(reading.received_at))
-            stream = self._stream(watched)
-        stream.read(reading)
+        stream = self._stream_of(reading)
+        if stream is not None:
+            stream.read(reading)
 
     def timers(self) -> Iterator[Timer]:
         """Yield what time does to each stream, and when a stream is forgotten."""
@@ -113,6 +124,16 @@ class _Entity:
             yield from stream.timers()
             if stream.is_forgettable:
                 yield Timer(stream.forgotten_at, partial(self._forget, name))
+
+    def _stream_of(self, reading: Reading) -> "_Stream | None":
+        found = self._streams.get(reading.stream)
+        if found is None:
+            watched = self._life.streams.get(reading.stream)
+            if watched is None:
+                return None
+            self._state.streams.setdefault(watched.name, StreamState(reading.received_at))
+            found = self._stream(watched)
+        return found
 
     def _stream(self, stream: WatchedStream) -> "_Stream":
         found = self._streams.get(stream.name)
@@ -147,27 +168,39 @@ class _Stream:
 
     def __init__(self, stream: WatchedStream, state: EntityState, journal: Journal) -> None:
         self._stream = stream
+        self._journal = journal
         self._state = state.streams[stream.name]
         self._silences = SilenceMachine(stream.silence, stream, self._state, journal) if stream.silence else None
-        self._limits = [
-            LimitMachine(rule, stream, self._state.sensors, state.limits, journal) for rule in stream.limits
-        ]
+        self._limits = [LimitMachine(rule, stream, self._state, state.limits, journal) for rule in stream.limits]
+
+    def timed(self, reading: Reading, stamp: float) -> Reading | None:
+        """Return a reading with the time that it is judged by; `stamp` is what its sensor's clock said.
+
+        None: the reading is its sensor's last one again.
+        """
+        clocks, name = self._state.clocks, reading.sensor_id or ""
+        if name not in clocks and len(clocks) >= MAX_SENSORS:
+            return reading
+        state = clocks.get(name)
+        if state is None:
+            state = clocks[name] = ClockState(stamp, None, reading.received_at, newest=float("-inf"))
+        clock = SensorClock(name, state, self._stream, self._journal)
+        at = clock.event_time(stamp, reading.value, reading.event_time, reading.received_at)
+        if at is None:
+            return None
+        return reading if at == reading.event_time else reading._replace(event_time=at)
 
     def read(self, reading: Reading) -> None:
         """Take a reading in.
 
-        The same one again is no news. One from before its sensor's newest is a sign of life, and judged by no limit.
+        One from before its sensor's newest is a sign of life, and judged by no limit.
         """
         state, at = self._state, reading.event_time
-        name = reading.sensor_id or ""
-        if name not in state.sensors and len(state.sensors) >= MAX_SENSORS:
-            name = ""
+        name = self._name(reading.sensor_id)
         sensor = state.sensors.get(name)
         if sensor is None:
             sensor = state.sensors[name] = SensorState(at, reading.value, reading.received_at)
             is_newer, is_after_gap = True, False
-        elif (at, reading.value) == (sensor.newest, sensor.value):
-            return
         else:
             seconds = at - sensor.newest
             is_newer, is_after_gap = seconds > 0, seconds > self._stream.sampling_of(sensor).silent_after
@@ -207,6 +240,10 @@ class _Stream:
         for limit in self._limits:
             limit.forget()
 
+    def _name(self, sensor_id: str | None) -> str:
+        sensors, name = self._state.sensors, sensor_id or ""
+        return name if name in sensors or len(sensors) < MAX_SENSORS else ""
+
     def _forget_after(self, sensor: SensorState | None) -> float:
         """Return after how many seconds a sensor is forgotten; a slow one is called silent first.
 
@@ -220,6 +257,7 @@ class _Stream:
 
     def _forget_sensor(self, name: str) -> None:
         sensor = self._state.sensors.pop(name)
+        self._state.clocks.pop(name, None)
         if self._silences is not None:
             self._silences.forget(name, sensor)
         for limit in self._limits:

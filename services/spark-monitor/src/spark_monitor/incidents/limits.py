@@ -1,12 +1,12 @@
 """One alert's limit at one entity: normal, pending, open, clearing; of an open one without readings, unknown."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property, partial
 from zoneinfo import ZoneInfo
 
 from spark_monitor.incidents.excursion import ABOVE, Excursion, Limit, Sampling
 from spark_monitor.incidents.records import Journal
-from spark_monitor.incidents.state import LimitState, SensorLimit, SensorState
+from spark_monitor.incidents.state import LimitState, SensorLimit, StreamState
 from spark_monitor.incidents.timers import Timer
 from spark_monitor.incidents.watched import LimitRule, WatchedStream
 from spark_monitor.incidents.wording import without_rule
@@ -23,14 +23,14 @@ class LimitMachine:
         self,
         rule: LimitRule,
         stream: WatchedStream,
-        sensors: Mapping[str, SensorState],
+        known: StreamState,
         states: dict[str, LimitState],
         journal: Journal,
     ) -> None:
-        """`sensors`: the stream's, as they speak."""
+        """`known`: the stream's sensors and their clocks, as they speak."""
         self._rule = rule
         self._stream = stream
-        self._known = sensors
+        self._known = known
         self._states = states
         self._journal = journal
 
@@ -52,7 +52,7 @@ class LimitMachine:
                 state = self._states[self._rule.name] = LimitState()
                 self._begin(state, name, value, at)
             return
-        if "" in state.sensors and "" not in self._known and name:
+        if "" in state.sensors and "" not in self._known.sensors and name:
             # Left by a forgotten sensor, or by a checkpoint that told no sensors apart.
             self._hand_over(state, "", name)
         sensor = state.sensors.get(name)
@@ -149,7 +149,7 @@ class LimitMachine:
             self.forget()
 
     def _sampling(self, name: str) -> Sampling:
-        return self._stream.sampling_of(self._known.get(name))
+        return self._stream.sampling_of(self._known.sensors.get(name))
 
     # --- the incident -------------------------------------------------------------------------------------------------
 
@@ -166,7 +166,7 @@ class LimitMachine:
 
     def _seen(self, name: str, sensor: SensorLimit) -> float:
         """Return when Kafka got the last of a sensor; of one that was forgotten, its own last time."""
-        known = self._known.get(name)
+        known = self._known.sensors.get(name)
         return sensor.excursion.at if known is None else known.seen
 
     def _worst(self, state: LimitState) -> tuple[str, Excursion]:
@@ -225,7 +225,8 @@ class LimitMachine:
             incident_id=self._journal.incident_id(self._rule.name, state.begun), kind="threshold", state=word,
             rule=self._rule.name, severity=self._rule.incident.severity, opened_at=state.begun, closed_at=closed_at,
             message=message, stream=self._stream.name, topic=self._stream.topic, unit=self._stream.unit,
-            threshold=self._limit.threshold, event_time=at, sensors=sorted(filter(None, state.beyond)),
+            threshold=self._limit.threshold, event_time=at, time_source=self._known.time_source(name),
+            sensors=sorted(filter(None, state.beyond)),
             **{**worst.figures(self._sampling(name)), "duration_seconds": lasted},
         )  # fmt: skip
 

@@ -42,7 +42,8 @@ def incident_records(messages: DataFrame, rules: Rules, time_zone: str) -> DataF
     """Kafka rows in, rows of `record` (JSON) out; `time_zone` is that of the times in the lines."""
     watched = accepted(decode(messages, rules)).where(F.col("stream").isin(*rules.watched_streams))
     # In one task, hence without a shuffle.
-    readings = watched.select("entity_id", "stream", "sensor_id", "value", "event_time", "received_at").coalesce(1)
+    fields = ("stream", "sensor_id", "value", "event_time", "received_at", "sensor_time")
+    readings = watched.select("entity_id", *fields).coalesce(1)
     return readings.groupBy("entity_id").transformWithState(
         Incidents(LifeCycle(rules, time_zone)), "record string", "Update", "ProcessingTime"
     )

@@ -12,7 +12,7 @@ FIELDS = (
     "incident_id", "kind", "state", "entity_id", "rule", "severity", "opened_at", "closed_at",
     "peak", "mean", "duration_seconds", "degree_minutes", "readings", "coverage", "gap_seconds", "mkt",
     "rules_version", "message", "stream", "topic", "sensor_id", "sensors", "unit", "threshold", "event_time",
-    "emitted_at", "schema_version",
+    "time_source", "emitted_at", "schema_version",
 )  # fmt: skip
 """Of a record, in this order. `event_time` is when that was which made the record (a reading, or the clock),
 `emitted_at` the clock when it was made; both in epoch seconds."""

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from spark_monitor.incidents.excursion import Excursion
 
@@ -39,13 +39,48 @@ class SensorState:
 
 
 @dataclass(slots=True)
+class ClockFault:
+    """A sensor's clock that is wrong: when Kafka got the first reading of those, and the first that is right again."""
+
+    since: float
+    right_since: float | None = None
+
+
+@dataclass(slots=True)
+class ClockState:
+    """A sensor's own clock: what the last reading said (time, value), when Kafka got it, the newest time judged by.
+
+    Of a sensor that never spoke the value is not known.
+
+    `steady` is for how many seconds of Kafka's clock the sensor's went with it, `still` for how many it stood.
+    """
+
+    stamp: float
+    value: float | None
+    received: float
+    newest: float
+    steady: float = 0.0
+    still: float = 0.0
+    fault: ClockFault | None = None
+
+
+@dataclass(slots=True)
 class StreamState:
-    """An entity's stream: when Kafka got the last reading, and when all sensors' silence ended."""
+    """An entity's stream: when Kafka got the last reading, and when all sensors' silence ended.
+
+    `clocks` are those of the sensors that have one.
+    """
 
     seen: float
     back_at: float = 0.0
     quiet: Quiet | None = None
     sensors: dict[str, SensorState] = field(default_factory=dict)
+    clocks: dict[str, ClockState] = field(default_factory=dict)
+
+    def time_source(self, name: str) -> Literal["sensor", "kafka"]:
+        """Return whose clock a sensor's last reading was judged by."""
+        clock = self.clocks.get(name)
+        return "kafka" if clock is None or (clock.fault and clock.newest != clock.stamp) else "sensor"
 
 
 @dataclass(slots=True)
@@ -105,6 +140,7 @@ def to_text(state: EntityState) -> str | None:
                     ]
                     for sensor, each in stream.sensors.items()
                 },
+                {sensor: _clock_list(each) for sensor, each in stream.clocks.items()},
             ]
             for name, stream in state.streams.items()
         },
@@ -143,8 +179,10 @@ def _read(text: str) -> EntityState:
                 sensor: SensorState(newest, value, own_seen, is_known, own_quiet and Quiet(*own_quiet), intervals)
                 for sensor, (newest, value, own_seen, is_known, own_quiet, intervals) in sensors.items()
             },
+            {sensor: _clock(numbers) for clocks in rest for sensor, numbers in clocks.items()},
         )
-        for name, (seen, back_at, quiet, sensors) in content["streams"].items()
+        # The clocks came with 1.1.
+        for name, (seen, back_at, quiet, sensors, *rest) in content["streams"].items()
     }  # fmt: skip
     limits = {
         name: LimitState(
@@ -177,6 +215,18 @@ def _read_without_sensors(content: dict[str, Any]) -> EntityState:
         one = SensorLimit(excursion, cleared and Excursion.from_list(cleared), is_beyond=said is not None)
         limits[name] = LimitState({"": one}, excursion.begun, said, is_unknown)
     return EntityState(streams, limits)
+
+
+def _clock_list(clock: ClockState) -> list[float | None]:
+    numbers: list[float | None] = [
+        clock.stamp, clock.value, clock.received, clock.newest, clock.steady, clock.still
+    ]  # fmt: skip
+    return numbers if clock.fault is None else [*numbers, clock.fault.since, clock.fault.right_since]
+
+
+def _clock(numbers: list[float]) -> ClockState:
+    stamp, value, received, newest, steady, still, *fault = numbers
+    return ClockState(stamp, value, received, newest, steady, still, ClockFault(*fault) if fault else None)
 
 
 def _quiet_list(quiet: Quiet | None) -> list[float] | None:

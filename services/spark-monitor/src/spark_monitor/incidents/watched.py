@@ -37,6 +37,7 @@ class WatchedStream:
     unit: str
     words: Words
     sampling: Sampling
+    late_after: float
     silence: Silence | None
     limits: tuple[LimitRule, ...]
 
@@ -67,6 +68,7 @@ def watched_streams(rules: Rules, zone: ZoneInfo) -> Mapping[str, WatchedStream]
             stream.unit,
             Words(stream, zone),
             Sampling.of(stream),
+            stream.late_after,
             stream.silence,
             tuple(
                 LimitRule(rule, alert, alert.incident)

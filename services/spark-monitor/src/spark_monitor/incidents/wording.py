@@ -9,12 +9,17 @@ from spark_monitor.rules.model import Stream
 
 SIGNS = {"above": ">", "at_least": "≥", "below": "<", "at_most": "≤"}
 
-DAY, HOUR, MINUTE = 86_400, 3_600, 60
+YEAR, DAY, HOUR, MINUTE = 31_557_600, 86_400, 3_600, 60
 
 
 def duration(seconds: float) -> str:
-    """Return a time in whole units, at most two: `43 detik`, `4 menit 12 detik`, `15 menit`, `1 jam 5 menit`."""
+    """Return a time in whole units, at most two: `43 detik`, `4 menit 12 detik`, `15 menit`, `1 jam 5 menit`.
+
+    Of a year and more there are only the years: `56 tahun`.
+    """
     whole = max(0, int(seconds))
+    if whole >= YEAR:
+        return f"{whole // YEAR} tahun"
     units = [
         (whole // DAY, "hari"), (whole % DAY // HOUR, "jam"),
         (whole % HOUR // MINUTE, "menit"), (whole % MINUTE, "detik"),
@@ -76,6 +81,23 @@ class Words:
         """Say that it sends again after so many seconds."""
         what = f"{self._what()} terkirim lagi setelah {duration(seconds)}"
         return f"[Sensor Kembali] {self._of(entity)}: {what}{_named(entity, sensor)}"
+
+    def clock_is_off(self, entity: str, sensor: str, behind: float, *, uses_kafka: bool) -> str:
+        """Say that a sensor's clock is so many seconds behind, or, negative, ahead; whether Kafka's counts instead."""
+        how = f"tertinggal {duration(behind)}" if behind > 0 else f"{duration(-behind)} di depan"
+        return self._clock(entity, sensor, f"{how}{', waktu Kafka dipakai' if uses_kafka else ''}")
+
+    def clock_stands(self, entity: str, sensor: str) -> str:
+        """Say that a sensor's clock stands still while its values change."""
+        return self._clock(entity, sensor, "berhenti, waktu Kafka dipakai")
+
+    def clock_is_right(self, entity: str, sensor: str, seconds: float) -> str:
+        """Say that a sensor's clock is right again after so many seconds."""
+        who = plain(sensor) or self._what()
+        return f"[Jam Sensor Benar] {self._of(entity)}: {who} tepat lagi setelah {duration(seconds)}"
+
+    def _clock(self, entity: str, sensor: str, how: str) -> str:
+        return f"[Jam Sensor Salah] {self._of(entity)}: {plain(sensor) or self._what()} {how}"
 
     def forgotten(self, entity: str, sensor: str | None, seconds: float) -> str:
         """Say that nobody waits for it any more."""

@@ -88,8 +88,9 @@ class Silence(Part):
 class Stream(Part):
     """One quantity: where its readings come from, how they look, and what is physically plausible (in `unit`).
 
-    `entity_label` is what an entity is called in the lines about incidents. Without `silence`, nobody waits for a
-    reading.
+    `entity_label` is what an entity is called in the lines about incidents. A sensor whose readings arrive one by one
+    and whose clock is further behind than `late_after` (seconds) is judged by Kafka's. Without `silence`, nobody waits
+    for a reading.
     """
 
     topic: TopicName
@@ -101,6 +102,7 @@ class Stream(Part):
     plausible: tuple[FiniteFloat, FiniteFloat]
     event_time: JsonField = "timestamp"
     entity_label: Annotated[str, StringConstraints(min_length=1)] = "Gudang"
+    late_after: Duration = 3600
     silence: Silence | None = None
 
     @field_validator("plausible")

@@ -39,13 +39,23 @@ TIME_ZONE = "Asia/Jakarta"
 
 
 class Reading(BaseModel):
-    """A message: its topic, when Kafka got it (seconds after START), and its fields; `times`: again, a second apart."""
+    """A message: its topic, when Kafka got it (seconds after START), and its fields.
+
+    `times`: again, `every` so many seconds. `clock`: the sensor has one, so many seconds ahead of Kafka's, or behind.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     at: float
     topic: str
     times: Annotated[int, Field(ge=1, le=10_000)] = 1
+    every: Annotated[float, Field(ge=0)] = 1
+    clock: float | None = None
+
+    def fields(self, at: float, time_field: str) -> dict[str, Any]:
+        """Return the fields of the message that Kafka got at a time (seconds after START)."""
+        own = {} if self.clock is None else {time_field: START + at + self.clock}
+        return (self.model_extra or {}) | own
 
 
 class RuleTest(BaseModel):
@@ -73,7 +83,7 @@ class RuleTest(BaseModel):
         """The readings one by one, with when Kafka got each (seconds after START)."""
         for reading in self.readings:
             for number in range(reading.times):
-                yield reading.at + number, reading
+                yield reading.at + number * reading.every, reading
 
 
 def load(file: Path, rules: Rules) -> list[RuleTest]:
@@ -147,7 +157,7 @@ def _accepted(spark: SparkSession, rules: Rules, folder: Path) -> dict[int, list
     readings = accepted(decode(rows, rules)).orderBy("partition", "offset")
     by_test: dict[int, list[tuple[str, incidents.Reading]]] = defaultdict(list)
     for row in readings.select(
-        "partition", "entity_id", "stream", "sensor_id", "value", "event_time", "received_at"
+        "partition", "entity_id", "stream", "sensor_id", "value", "event_time", "received_at", "sensor_time"
     ).collect():  # fmt: skip
         by_test[row.partition].append((row.entity_id, incidents.Reading(*row[2:])))
     return by_test
@@ -189,11 +199,12 @@ def _results(
     """
     source = folder / "source"
     source.mkdir()
+    time_fields = {stream.topic: stream.event_time for stream in rules.streams.values()}
     rows = [
         json.dumps(
             {
                 "topic": reading.topic, "partition": number, "offset": offset, "received": START + at,
-                "value": json.dumps(reading.model_extra),
+                "value": json.dumps(reading.fields(at, time_fields[reading.topic])),
             }
         )
         for number, test in enumerate(tests)
