@@ -46,6 +46,10 @@ refused: ## Show the last refused messages of the stack in Docker; LAST=100 show
 alarms: ## Show how good the alarms of the stack in Docker were; MINUTES=600 looks further back than an hour
 	@docker compose exec --no-TTY spark-monitor python -m spark_monitor alarms --minutes $(or $(MINUTES),60)
 
+.PHONY: retire
+retire: ## Wait no more for a sensor, or for a whole place: PLACE=G1 BY=Budi [SENSOR=suhu-7f3a] [REASON="..."]
+	@docker compose exec --no-TTY spark-monitor python -m spark_monitor retire "$(PLACE)" --by "$(BY)" --reason "$(REASON)" $(if $(SENSOR),--sensor "$(SENSOR)")
+
 .PHONY: secrets
 secrets: ## Make certificates and passwords for compose.secure.yaml
 	@infra/make-secrets

@@ -3,6 +3,8 @@
 import datetime as dt
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,13 +14,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import yaml
 
 from devstack.eventually import eventually
 from devstack.kafka import Kafka
 from devstack.layout import ROOT
 from devstack.monitor_process import Client, MonitorProcess, records
 from messages.topics import CANARY, INCIDENTS
-from spark_monitor.rules import file as rules_file
+from spark_monitor.rules import file as rules
 
 
 def jakarta(at: float) -> str:
@@ -37,11 +40,26 @@ def started_for_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def rules_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the shipped rules, which also expect a warehouse that nobody has."""
+    rules = yaml.safe_load((ROOT / "services/spark-monitor/rules.yaml").read_text("utf-8"))
+    rules["streams"]["suhu"]["silence"]["expected"] = ["NEVER"]
+    file = tmp_path_factory.mktemp("rules") / "rules.yaml"
+    file.write_text(yaml.safe_dump(rules, allow_unicode=True), "utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
 def monitor(
-    broker: Kafka, java: dict[str, str], started_for_files: Path, tmp_path_factory: pytest.TempPathFactory
+    broker: Kafka,
+    java: dict[str, str],
+    rules_file: Path,
+    started_for_files: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[MonitorProcess]:
     path = f"{started_for_files}:{os.environ['PATH']}"
-    process = MonitorProcess(broker.bootstrap, tmp_path_factory.mktemp("monitor"), java, PATH=path)
+    folder = tmp_path_factory.mktemp("monitor")
+    process = MonitorProcess(broker.bootstrap, folder, java, PATH=path, RULES_FILE=str(rules_file))
     process.start()
     yield process
     process.end()
@@ -77,7 +95,9 @@ def of(client: Client, gudang: str) -> list[dict[str, Any]]:
     return [record for record in records(client.read(INCIDENTS), gudang) if record["kind"] == "threshold"]
 
 
-def test_an_incident_opens_and_closes_with_exactly_these_lines(monitor: MonitorProcess, client: Client) -> None:
+def test_an_incident_opens_and_closes_with_exactly_these_lines(
+    monitor: MonitorProcess, client: Client, rules_file: Path
+) -> None:
     begin = time.time() - 300
     steady(client, "OPENS", begin, [84.31] * 40)
     opened = f"[Insiden Dibuka] Gudang OPENS: Suhu 84.31°C > 80 - {jakarta(begin)}"
@@ -91,7 +111,7 @@ def test_an_incident_opens_and_closes_with_exactly_these_lines(monitor: MonitorP
     first, last = of(client, "OPENS")
     assert (first["state"], first["message"], first["incident_id"]) == ("opened", opened, last["incident_id"])
     assert first["incident_id"] == f"suhu_tinggi-OPENS-{round(begin * 1000)}"
-    assert first["rules_version"] == rules_file.load(ROOT / "services/spark-monitor/rules.yaml").version
+    assert first["rules_version"] == rules.load(rules_file).version
     assert (last["state"], last["closed_at"], last["readings"], last["coverage"]) == (
         "closed", pytest.approx(begin + 252), 252, 1.0
     )  # fmt: skip
@@ -124,6 +144,24 @@ def test_a_silent_sensor_is_found_in_time(monitor: MonitorProcess, client: Clien
         assert line.endswith(" detik (suhu-7f3a)")
         steady(client, gudang, time.time(), [75.0])
         monitor.wait_for_line(f"[Sensor Kembali] Gudang {gudang}: suhu terkirim lagi setelah ")
+
+
+def test_a_persons_word_ends_what_no_data_ends(monitor: MonitorProcess, client: Client, broker: Kafka) -> None:
+    with speaking(client, "SPEAKS"):
+        steady(client, "CLOSED", time.time() - 1, [75.0, 75.0])
+        monitor.wait_for_line("[Sensor Diam] Gudang CLOSED: ")
+        command = [sys.executable, "-m", "spark_monitor", "retire", "CLOSED", "--by", "Budi", "--reason", "ditutup"]
+        env = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap}
+        assert subprocess.run(command, env=env, check=False, timeout=30).returncode == 0
+        monitor.wait_for_line("[Sensor Dilepas] Gudang CLOSED: suhu tidak ditunggu lagi setelah ")
+        assert monitor.incidents_of("CLOSED")[-1].endswith(" detik (suhu-7f3a), oleh Budi: ditutup")
+        (last,) = [each for each in records(client.read(INCIDENTS), "CLOSED") if each["state"] == "retired"]
+        assert (last["kind"], last["sensor_id"]) == ("silence", "suhu-7f3a")
+
+
+def test_an_expected_warehouse_that_never_spoke_is_missed(monitor: MonitorProcess) -> None:
+    """It is a minute after the start of the monitor that the tests share."""
+    monitor.wait_for_line("[Sensor Diam] Gudang NEVER: suhu belum pernah terkirim sejak 1 menit", 90)
 
 
 def test_without_readings_only_the_canary_makes_batches(monitor: MonitorProcess, started_for_files: Path) -> None:

@@ -71,17 +71,39 @@ class Status(TypedDict):
     received_at: Moment
 
 
+OVER = frozenset({"closed", "recovered", "retired"})
+"""The states that end an incident: its readings did, data came, or a person's word."""
+
+
 class Incident(TypedDict):
     """What is reported of an incident or a silence. `emitted_at` is the clock when it was said."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
     incident_id: Annotated[str, Field(min_length=1, max_length=2_000)]
-    state: Literal["opened", "reminder", "unknown", "closed"]
+    state: Literal["opened", "reminder", "unknown", "closed", "recovered", "retired"]
     entity_id: Name
     rule: Name
     opened_at: Moment
     emitted_at: Moment
     message: Text
+
+
+class Action(TypedDict):
+    """What is to be done about an entity, by whom and when.
+
+    `retire`: nobody waits for a sensor any more, of a stream or of all; without a sensor for the whole place. `expect`:
+    the rules name a place of a stream, which is waited for even if it never spoke.
+    """
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    action_id: Annotated[str, Field(min_length=1, max_length=200)]
+    action: Literal["retire", "expect"]
+    entity_id: Name
+    stream: Name | None
+    sensor_id: Name | None
+    by: Annotated[str, Field(min_length=1, max_length=100)]
+    at: Moment
+    reason: Annotated[str, Field(max_length=1_000)]
 
 
 class Heartbeat(TypedDict):
@@ -133,6 +155,9 @@ alert: Callable[[bytes], Alert] = _reader(Alert)
 
 incident: Callable[[bytes], Incident] = _reader(Incident)
 """Return a record of monitor-insiden. Raises ValueError."""
+
+action: Callable[[bytes], Action] = _reader(Action)
+"""Return a record of monitor-tindakan. Raises ValueError."""
 
 heartbeat: Callable[[bytes], Heartbeat] = _reader(Heartbeat)
 """Return a record of monitor-detak. Raises ValueError."""

@@ -81,7 +81,7 @@ class Status(records.Status):
 class Incident(records.Incident):
     """What is told of an incident, a silence or a sensor's wrong clock. Figures are those of the whole time so far."""
 
-    kind: Literal["threshold", "silence", "clock"]
+    kind: Literal["threshold", "silence", "clock", "action"]
     severity: Name
     closed_at: Moment | None
     peak: Figure | None
@@ -104,6 +104,12 @@ class Incident(records.Incident):
     schema_version: Versioned
 
 
+class Action(records.Action):
+    """What a person does about incidents and sensors."""
+
+    schema_version: Versioned
+
+
 class Pulse(TypedDict):
     """A reading of the canary: when it was sent, in milliseconds of the epoch by the monitor's clock."""
 
@@ -123,6 +129,7 @@ SHAPES: dict[str, Any] = {
     topics.ALERTS: Alert,
     topics.STATUSES: Status,
     topics.INCIDENTS: Incident,
+    topics.ACTIONS: Action,
     topics.CANARY: Pulse,
     topics.HEARTBEATS: Heartbeat,
 }
@@ -174,7 +181,7 @@ def _asyncapi() -> dict[str, Any]:
     }
 
 
-_READ = (topics.SUHU, topics.KELEMBABAN, topics.MESIN, topics.CANARY)
+_READ = (topics.SUHU, topics.KELEMBABAN, topics.MESIN, topics.ACTIONS, topics.CANARY)
 """The topics that the monitor reads."""
 
 

@@ -9,6 +9,9 @@ ALERTS = "monitor-peringatan"
 STATUSES = "monitor-status"
 REFUSED = "monitor-ditolak"
 INCIDENTS = "monitor-insiden"
+ACTIONS = "monitor-tindakan"
+"""What a person does about incidents and sensors, and what the rules say of sensors that never spoke."""
+
 CANARY = "monitor-kenari"
 """The canary's readings, its pulses."""
 

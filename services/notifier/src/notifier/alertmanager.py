@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from notifier.grouping import Group
-from notifier.incident import Incident, State
+from notifier.incident import Incident
 
 RECEIVER = "webhook"
 GROUPED_BY = "entity_id"
@@ -55,8 +55,8 @@ def fingerprint(incident_id: str) -> str:
 
 
 def _alert(incident: Incident) -> dict[str, Any]:
-    closed = incident.state is State.CLOSED
-    # A silence that is over because its sensor was forgotten has no end of its own: then when it was said.
+    closed = incident.state.is_over
+    # Records of before 1.1 may lack an end of their own: then when it was said.
     ended_at = incident.closed_at if incident.closed_at is not None else incident.emitted_at
     return {
         "status": "resolved" if closed else "firing",

@@ -52,7 +52,7 @@ class _Waiting:
         """
         same = [entry for entry in self.entries if entry.incident.incident_id == incident.incident_id]
         told = next((entry for entry in same if entry.incident.state == incident.state), None)
-        ended = next((entry for entry in same if entry.incident.state == State.CLOSED), None)
+        ended = next((entry for entry in same if entry.incident.state.is_over), None)
         if ended is not None:
             ended.record_offsets.append(place)
         elif told is None:

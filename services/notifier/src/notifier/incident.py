@@ -5,6 +5,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from messages.records import OVER
+
 MAX_BYTES = 64 * 1024
 """Of a record. The monitor's own have about a kilobyte."""
 
@@ -19,6 +21,13 @@ class State(StrEnum):
     REMINDER = "reminder"
     UNKNOWN = "unknown"
     CLOSED = "closed"
+    RECOVERED = "recovered"
+    RETIRED = "retired"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing comes after it."""
+        return self in OVER
 
 
 class Incident(BaseModel):

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -9,11 +10,16 @@ from confluent_kafka import KafkaException
 from servicekit import log, settings, shutdown
 from servicekit.plain import plain
 from spark_monitor.app import monitor
+from spark_monitor.detection.decode import MAX_NAME_LENGTH
+from spark_monitor.incidents import actions
 from spark_monitor.rules import file as rules_file
 from spark_monitor.rules.file import RulesError
 from spark_monitor.settings import MonitorSettings
 from spark_monitor.tools import alarms as alarm_report
 from spark_monitor.tools import refused, rule_tests
+from spark_monitor.tools import retire as retirements
+
+MAX_REASON_LENGTH = 1_000
 
 
 def check_rules(file: Path) -> int:
@@ -78,6 +84,33 @@ def show_alarms(config: MonitorSettings, minutes: int) -> int:
     return 0
 
 
+def retire(config: MonitorSettings, arguments: argparse.Namespace) -> int:
+    """Publish that nobody waits for a sensor or a place any more; return the exit status."""
+    word = actions.retirement(
+        arguments.place, stream=arguments.stream, sensor_id=arguments.sensor, by=arguments.by,
+        reason=arguments.reason, now=time.time(),
+    )  # fmt: skip
+    try:
+        retirements.send(config.kafka, word)
+    except KafkaException as error:
+        print(f"KAFKA_BOOTSTRAP_SERVERS={config.kafka_bootstrap_servers!r}: {error}", file=sys.stderr)
+        return 1
+    print("sent; the monitor's log says what it ends")
+    return 0
+
+
+def _name(text: str) -> str:
+    if not (text.strip() and len(text) <= MAX_NAME_LENGTH and text.isprintable()):
+        raise argparse.ArgumentTypeError(f"expected a text of 1 to {MAX_NAME_LENGTH} characters; found {text!r}")
+    return text
+
+
+def _reason(text: str) -> str:
+    if len(text) > MAX_REASON_LENGTH:
+        raise argparse.ArgumentTypeError(f"expected at most {MAX_REASON_LENGTH} characters; found {len(text)}")
+    return text
+
+
 def _minutes(text: str) -> int:
     minutes = int(text)
     if minutes < 1:
@@ -100,6 +133,12 @@ def main() -> None:
     show.add_argument("--as-input", action="store_true", help="as key|value, to correct and send again")
     alarms = commands.add_parser("alarms", help="show how many alarms there were, and of what kind")
     alarms.add_argument("--minutes", type=_minutes, default=60, metavar="N", help="of how long; default: 60")
+    ended = commands.add_parser("retire", help="wait no more for a sensor, or for a whole place")
+    ended.add_argument("place", type=_name, help="the warehouse or machine")
+    ended.add_argument("--sensor", type=_name, help="default: all of the place")
+    ended.add_argument("--stream", type=_name, help="what it measures, as in the rules; default: all")
+    ended.add_argument("--by", type=_name, required=True, help="who says so")
+    ended.add_argument("--reason", type=_reason, default="", help="why; it stands in the log and in the record")
     arguments = parser.parse_args()
     if arguments.command is None:
         # Running is asked for by name: a forgotten command must not start a monitor.
@@ -114,6 +153,8 @@ def main() -> None:
         sys.exit(test_rules(file, arguments.tests or file.with_suffix(".test.yaml"), config.spark_jars_dir))
     if arguments.command == "refused":
         sys.exit(show_refused(config, arguments.last, as_input=arguments.as_input))
+    if arguments.command == "retire":
+        sys.exit(retire(config, arguments))
     if arguments.command == "alarms":
         sys.exit(show_alarms(config, arguments.minutes))
     try:

@@ -13,7 +13,7 @@ from confluent_kafka import KafkaException
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from messages.topics import ALERTS, CANARY, HEARTBEATS, INCIDENTS, REFUSED, STATUSES
+from messages.topics import ACTIONS, ALERTS, CANARY, HEARTBEATS, INCIDENTS, REFUSED, STATUSES
 from spark_monitor.console.console import Console
 from spark_monitor.console.display import Display
 from spark_monitor.engine import cluster, queries, session
@@ -32,6 +32,7 @@ from spark_monitor.health.guard import Guard
 from spark_monitor.health.pulse import Pulse
 from spark_monitor.health.throughput import Throughput
 from spark_monitor.health.watchdog import JAVA_HAS_ENDED, Watchdog
+from spark_monitor.incidents import actions
 from spark_monitor.incidents.inhibition import Inhibition
 from spark_monitor.results.reporter import Reporter
 from spark_monitor.rules import canary
@@ -50,8 +51,8 @@ def announce(checkpoints: Mapping[str, Checkpoint], kafka: Extent) -> None:
         if checkpoint.news:
             events.warning(checkpoint.news, query=name)
         for topic, partitions in checkpoint.gone.items():
-            if topic == CANARY:
-                continue  # nobody misses an old pulse
+            if topic in {CANARY, ACTIONS}:
+                continue  # nobody misses an old pulse, or an old word
             for number, unread in partitions.items():
                 events.error(
                     "readings are gone: they outlived their retention before the monitor read them",
@@ -89,7 +90,7 @@ def monitor(config: MonitorSettings, rules: Rules, stop: threading.Event) -> int
 def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease: Lease, guard: Guard) -> int:
     causes = Inhibition(rules)
     all_rules = canary.with_canary(rules)
-    topics = Topics(config.kafka, [*all_rules.topics, ALERTS, STATUSES, REFUSED, INCIDENTS, HEARTBEATS])
+    topics = Topics(config.kafka, [*all_rules.topics, ACTIONS, ALERTS, STATUSES, REFUSED, INCIDENTS, HEARTBEATS])
     if not topics.wait(stop):
         return 0
     guard.start()
@@ -119,6 +120,7 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
     )
     reporter.start()
     pulse = Pulse(config.kafka, topics.partitions, causes, guard.chain, console.tell)
+    pulse.expect(actions.expected(rules, time.time()))
     pulse.start()
     guard.must_live(reporter, pulse)
     guard.looks_at(reporter)
@@ -169,7 +171,7 @@ def _checkpoints(
 ) -> tuple[Extent, dict[str, Checkpoint]]:
     """Return what the topics have, and where each query goes on; nothing of this once stopped. Raises BrokenError."""
     try:
-        kafka = topics.extent(rules.topics)
+        kafka = topics.extent([*rules.topics, ACTIONS])
         root = queries.checkpoint_storage(config, task_slots)
         if not lease.acquire(root, stop):
             return kafka, {}

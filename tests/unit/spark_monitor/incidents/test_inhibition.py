@@ -82,7 +82,7 @@ def test_a_sensor_that_is_silent_alone_is_said_at_once_and_its_end_too(times: Ti
     assert times.at(5, silence("G1", 0), suhu=4.9) == ["[Sensor Diam] Gudang G1: suhu tidak terkirim sejak 5 detik"]
     assert times.at(6, suhu=5.9) == []
     assert times.at(7, silence("G1", 0, "reminder"), suhu=6.9) == ["G1 reminder"]
-    assert times.at(8, silence("G1", 0, "closed"), suhu=7.9) == ["G1 closed"]
+    assert times.at(8, silence("G1", 0, "recovered"), suhu=7.9) == ["G1 recovered"]
 
 
 def test_a_named_sensor_is_said_with_its_name(times: Times) -> None:
@@ -95,7 +95,7 @@ def test_a_silent_topic_is_said_once_instead_of_its_sensors(times: Times) -> Non
     assert times.at(6, silence("G3", 0.1)) == [f"{DIAM} 5 detik"]
     assert times.at(60) == []
     assert times.at(120, suhu=119) == ["[Sumber Kembali] sensor-suhu: ada data lagi setelah 1 menit 58 detik"]
-    closed = [silence(name, seen, "closed") for name, seen in (("G1", -0.9), ("G2", -0.5), ("G3", 0.1))]
+    closed = [silence(name, seen, "recovered") for name, seen in (("G1", -0.9), ("G2", -0.5), ("G3", 0.1))]
     assert times.at(121, *closed, suhu=121) == []
     assert times.at(200, suhu=200) == []
 
@@ -119,14 +119,14 @@ def test_who_stays_silent_when_the_topic_is_back_is_said_after_a_while(
     """`silent_after` and 3 s after the topic was back, with how long it is by then."""
     times.at(6, silence("G1", 0), silence("G2", 0))
     assert times.at(29, suhu=28.5) == ["[Sumber Kembali] sensor-suhu: ada data lagi setelah 28 detik"]
-    assert times.at(30, silence("G2", 0, "closed"), suhu=29.5) == []
+    assert times.at(30, silence("G2", 0, "recovered"), suhu=29.5) == []
     assert times.at(29 + later, suhu=29 + later - 0.1) == said
 
 
 def test_a_sensor_that_was_said_before_its_topic_fell_silent_is_ended_too(times: Times) -> None:
     times.at(5, silence("G1", 0), suhu=5)
     assert times.at(10) == [f"{DIAM} 5 detik"]
-    assert times.at(20, silence("G1", 0, "closed"), suhu=19)[1:] == ["G1 closed"]
+    assert times.at(20, silence("G1", 0, "recovered"), suhu=19)[1:] == ["G1 recovered"]
 
 
 def test_a_topic_without_a_message_is_not_silent() -> None:
@@ -147,20 +147,39 @@ def test_a_topic_is_silent_by_its_slowest_stream_and_a_faster_one_is_said_alone(
     assert times.at(60, suhu=60) == ["[Sumber Diam] sensor-udara: tidak ada data sejak 1 menit"]
 
 
-def test_nobody_waits_for_a_topic_for_ever(times: Times) -> None:
+def test_a_silent_topic_is_reminded_of_ever_more_rarely_until_data_comes(times: Times) -> None:
     times.at(6, silence("G1", 0))
-    assert times.at(3599) == []
-    assert times.at(3600) == ["[Sumber Dilupakan] sensor-suhu: tidak ditunggu lagi setelah 1 jam"]
-    assert times.at(3601, silence("G1", 0, "closed")) == [], "nor for its sensors"
-    assert times.at(3700) == []
-    assert times.at(9000, suhu=9000) == []
-    assert times.at(9005) == [f"{DIAM} 5 detik"]
+    assert times.at(905) == []
+    assert times.at(906, silence("G1", 0, "reminder")) == [f"{DIAM} 15 menit 6 detik"]
+    assert times.at(1811) == []
+    assert times.at(1812) == [f"{DIAM} 30 menit 12 detik"]
+    assert times.at(90_000) == [f"{DIAM} 1 hari 1 jam"], "its sensors do not end it, and time does not"
+    assert times.at(90_000 + 86_399) == []
+    assert times.at(90_000 + 86_400) == [f"{DIAM} 2 hari 1 jam"]
+    assert times.at(200_000, suhu=200_000) == ["[Sumber Kembali] sensor-suhu: ada data lagi setelah 2 hari 7 jam"]
+    assert times.at(200_005) == [f"{DIAM} 5 detik"]
 
 
-def test_a_topic_that_was_silent_for_long_before_the_start_is_not_said() -> None:
+def test_kafkas_silence_is_reminded_of() -> None:
+    causes = Inhibition(RULES)
+    assert causes.broker_answers(True, 0) is None
+    assert causes.broker_answers(False, 5) == "[Kafka Diam] Kafka tidak menjawab sejak 5 detik"
+    assert causes.broker_answers(False, 904) is None
+    assert causes.broker_answers(False, 905) == "[Kafka Diam] Kafka tidak menjawab sejak 15 menit 5 detik"
+
+
+def test_a_topic_that_fell_silent_long_before_the_start_is_said() -> None:
     times = Times()
-    times.at(0, suhu=-3600)
-    assert times.at(1000) == []
+    times.at(0, suhu=-7200)
+    assert times.at(1000) == [f"{DIAM} 2 jam 16 menit"]
+
+
+def test_a_persons_word_is_passed_on_at_once(times: Times) -> None:
+    times.at(6, silence("G1", 0))
+    retired = silence("G1", 0, "retired")
+    assert times.at(7, retired) == [retired["message"]]
+    assert times.at(60, suhu=60) == ["[Sumber Kembali] sensor-suhu: ada data lagi setelah 1 menit"]
+    assert times.at(61) == [], "what was held back of it is gone"
 
 
 def test_at_the_start_sensors_may_come_later_than_kafka() -> None:
@@ -176,18 +195,18 @@ def test_after_a_restart_an_open_silence_is_said_with_its_reminder_and_ended() -
     assert times.at(0, silence("G1", -900, "reminder"), suhu=0) == [
         "[Sensor Diam] Gudang G1: suhu tidak terkirim sejak 15 menit"
     ]
-    assert times.at(1, silence("G1", -900, "closed"), suhu=1) == ["G1 closed"]
+    assert times.at(1, silence("G1", -900, "recovered"), suhu=1) == ["G1 recovered"]
 
 
 def test_after_a_restart_what_ends_with_a_cause_is_not_said() -> None:
     times = Times()
     times.at(-8, suhu=-60)
     assert times.at(0)
-    assert times.at(5, silence("G1", -60, "closed"), suhu=5)[1:] == []
+    assert times.at(5, silence("G1", -60, "recovered"), suhu=5)[1:] == []
 
 
 def test_what_is_silent_by_other_rules_passes(times: Times) -> None:
-    assert times.at(1, silence("G1", 0, "closed", topic="gone", stream="suhu")) == ["G1 closed"]
+    assert times.at(1, silence("G1", 0, "recovered", topic="gone", stream="suhu")) == ["G1 recovered"]
 
 
 @pytest.mark.parametrize(("away", "line"), [(4.9, []), (5, ["[Kafka Diam] Kafka tidak menjawab sejak 5 detik"])])
@@ -204,7 +223,7 @@ def test_a_silent_kafka_is_said_once_instead_of_topics_and_sensors(times: Times)
     back = "[Kafka Kembali] Kafka menjawab lagi setelah 2 menit 10 detik"
     assert times.at(130, silence("G1", 0), silence("G2", 0)) == [back]
     assert times.broker_lines == ["[Kafka Diam] Kafka tidak menjawab sejak 5 detik", back]
-    assert times.at(137, silence("G1", 0, "closed"), suhu=136) == []
+    assert times.at(137, silence("G1", 0, "recovered"), suhu=136) == []
     assert times.at(138, suhu=138) == ["[Sensor Diam] Gudang G2: suhu tidak terkirim sejak 2 menit 18 detik"]
 
 
@@ -225,7 +244,7 @@ def test_while_kafka_does_not_answer_a_silence_waits(times: Times) -> None:
 def test_a_silence_that_ends_while_it_waits_is_not_said_at_all(times: Times) -> None:
     times.at(4, suhu=4)
     assert times.at(5, silence("G1", 0), answers=False) == []
-    assert times.at(6, silence("G1", 0, "closed"), suhu=6) == []
+    assert times.at(6, silence("G1", 0, "recovered"), suhu=6) == []
     assert times.at(7, suhu=7) == []
 
 
@@ -267,7 +286,7 @@ def test_a_causes_record_has_every_field() -> None:
         "schema_version": 1,
     }
     assert closed == record | {
-        "state": "closed",
+        "state": "recovered",
         "closed_at": T + 10.5,
         "duration_seconds": 10.5,
         "message": "[Sumber Kembali] sensor-suhu: ada data lagi setelah 10 detik",

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from messages.records import Action
 from messages.topics import SUHU
+from spark_monitor.incidents import actions
 from spark_monitor.incidents.life_cycle import LifeCycle, Reading
 from spark_monitor.incidents.records import Record, to_json
 from spark_monitor.incidents.state import StateError
@@ -40,6 +42,7 @@ class Warehouse:
     """G1, with its state between the calls; times are seconds after START."""
 
     def __init__(self, rules: Rules = SHIPPED) -> None:
+        self.rules = rules
         self.life = LifeCycle(rules, "Asia/Jakarta")
         self.state: str | None = None
         self.due: float | None = None
@@ -48,12 +51,12 @@ class Warehouse:
     def take(self, readings: Iterable[Reading], now: float) -> list[Record]:
         """Take readings; return the records."""
         step = self.life.read("G1", self.state, readings, START + now)
-        return self._went(step.state, step.due, step.records)
+        return self.went(step.state, step.due, step.records)
 
     def look(self, now: float) -> list[Record]:
         """Look what is due; return the records."""
         step = self.life.pass_time("G1", self.state, START + now)
-        return self._went(step.state, step.due, step.records)
+        return self.went(step.state, step.due, step.records)
 
     def suhu(self, values: Mapping[float, float], sensor: str | None = "a") -> list[Record]:
         """Take one reading at each time, as it comes."""
@@ -65,7 +68,8 @@ class Warehouse:
         """Take one reading a second."""
         return self.suhu(dict.fromkeys(range(begin, end), value), sensor)
 
-    def _went(self, state: str | None, due: float | None, records: list[Record]) -> list[Record]:
+    def went(self, state: str | None, due: float | None, records: list[Record]) -> list[Record]:
+        """Keep what a step made; return the records."""
         self.state, self.due = state, None if due is None else due - START
         self.records += records
         return records
@@ -268,7 +272,7 @@ def test_one_of_several_sensors_is_named() -> None:
     )  # fmt: skip
     assert (silent["opened_at"], silent["peak"], silent["coverage"]) == (pytest.approx(START + 2.1), None, None)
     (back,) = warehouse.suhu({12.1: 75}, "b")
-    assert (back["state"], back["duration_seconds"]) == ("closed", pytest.approx(10))
+    assert (back["state"], back["duration_seconds"]) == ("recovered", pytest.approx(10))
 
 
 def test_all_sensors_silent_is_one_line_for_the_stream() -> None:
@@ -295,7 +299,7 @@ def test_while_all_are_silent_only_that_is_reminded_of() -> None:
     assert said(warehouse.look(19)) == ["[Sensor Diam] Gudang G1: suhu tidak terkirim sejak 17 detik (a)"]
     assert said(warehouse.look(24)) == ["[Sensor Diam] Gudang G1: suhu tidak terkirim sejak 5 detik"]
     assert said(warehouse.look(2000)) == ["[Sensor Diam] Gudang G1: suhu tidak terkirim sejak 33 menit 1 detik"]
-    assert states(warehouse.suhu({2001: 75}, "a")) == [("diam", "closed")] * 2
+    assert states(warehouse.suhu({2001: 75}, "a")) == [("diam", "recovered")] * 2
 
 
 def test_a_name_that_came_once_does_not_make_several_sensors() -> None:
@@ -333,34 +337,148 @@ def test_of_a_name_that_came_once_nobody_says_that_it_is_silent() -> None:
     assert warehouse.state is None
 
 
-def test_a_silent_sensor_is_reminded_of_and_then_forgotten() -> None:
+def reminders(warehouse: Warehouse, until: float) -> list[float]:
+    """Let time pass; return when something was said."""
+    found = []
+    while warehouse.due is not None and warehouse.due <= until:
+        now = warehouse.due
+        if warehouse.look(now):
+            found.append(now)
+    return found
+
+
+def test_a_silent_sensor_is_reminded_of_ever_more_rarely_and_never_forgotten() -> None:
     warehouse = Warehouse()
     warehouse.steady(0, 3, 75)
     assert states(warehouse.look(7)) == [("diam", "opened")]
     assert said(warehouse.look(907)) == ["[Sensor Diam] Gudang G1: suhu tidak terkirim sejak 15 menit 5 detik (a)"]
-    (forgotten,) = warehouse.look(3602)
-    assert forgotten["message"] == "[Sensor Dilupakan] Gudang G1: suhu tidak ditunggu lagi setelah 1 jam (a)"
-    assert (forgotten["state"], warehouse.state) == ("closed", None)
+    days = [round(at / 86_400, 2) for at in reminders(warehouse, 8 * 86_400)]
+    assert days == [0.02, 0.04, 0.08, 0.17, 0.34, 0.67, 1.34, 2.34, 3.34, 4.34, 5.34, 6.34, 7.34]
+    (back,) = warehouse.suhu({9 * 86_400: 75})
+    assert (back["state"], back["closed_at"]) == ("recovered", START + 9 * 86_400)
 
 
-def test_an_open_incident_outlives_its_sensors() -> None:
+def test_what_died_while_nobody_looked_is_reported() -> None:
+    """The monitor was off for longer than an hour."""
     warehouse = Warehouse()
-    warehouse.steady(0, 31, 84)
-    warehouse.look(36)
-    assert ("suhu_tinggi", "closed") not in states(warehouse.look(4000))
-    assert states(warehouse.suhu({4001: 84}, "new")) == [("suhu_tinggi", "reminder")]
+    warehouse.steady(0, 3, 75)
+    assert said(warehouse.look(7200)) == ["[Sensor Diam] Gudang G1: suhu tidak terkirim sejak 1 jam 59 menit (a)"]
 
 
-def test_a_sensor_that_follows_a_forgotten_one_ends_the_incident() -> None:
-    """A container that is made again has another name."""
+def test_a_sensor_that_took_a_silent_ones_place_carries_its_incident_on() -> None:
+    """A container that is made again has another name, and so has a device that was exchanged."""
     warehouse = Warehouse()
     warehouse.steady(0, 31, 84)
     assert ("diam", "opened") in states(warehouse.look(36))
-    warehouse.steady(40, 50, 75, "new")
-    assert ("diam", "closed") in states(warehouse.look(4000)), "the old one is forgotten"
-    found = warehouse.steady(4000, 4031, 75, "new")
-    assert ("suhu_tinggi", "closed") in states(found)
-    assert [each["peak"] for each in found if each["kind"] == "threshold"][-1] == 84
+    (replaced, reminded, *_) = warehouse.steady(40, 50, 75, "new")
+    assert (replaced["rule"], replaced["state"], replaced["sensor_id"]) == ("diam", "retired", "a")
+    assert replaced["message"] == "[Sensor Diganti] Gudang G1: suhu kini dari new, dulu a"
+    assert (reminded["rule"], reminded["state"]) == ("suhu_tinggi", "reminder")
+    (closed,) = warehouse.steady(50, 80, 75, "new")
+    assert (closed["rule"], closed["state"], closed["peak"]) == ("suhu_tinggi", "closed", 84)
+
+
+def test_a_sensor_that_was_replaced_at_once_is_not_called_silent() -> None:
+    warehouse = Warehouse()
+    warehouse.steady(0, 3, 75)
+    warehouse.steady(5, 7, 75, "new")
+    assert said(warehouse.look(7.5)) == ["[Sensor Diganti] Gudang G1: suhu kini dari new, dulu a"]
+    assert warehouse.look(10) == []
+
+
+def test_a_new_sensor_takes_one_place_only() -> None:
+    warehouse = Warehouse()
+    warehouse.suhu({0: 75, 1: 75}, "a")
+    warehouse.suhu({0.5: 75, 1.5: 75}, "b")
+    warehouse.steady(3, 30, 75, "new")
+    warehouse.look(8)
+    warehouse.steady(30, 40, 75, "new")
+    told = said(warehouse.records) + said(warehouse.look(40))
+    assert sorted(line.split("]")[0] for line in told) == ["[Sensor Diam", "[Sensor Diganti"]
+
+
+def test_an_old_neighbour_takes_no_place() -> None:
+    warehouse = Warehouse()
+    for at in range(10):
+        warehouse.suhu({at: 75}, "b")
+        if at < 4:
+            warehouse.suhu({at + 0.5: 75}, "a")
+    assert said(warehouse.look(10)) == ["[Sensor Diam] Gudang G1: suhu tidak terkirim sejak 6 detik (a)"]
+
+
+def retired(warehouse: Warehouse, now: float, sensor: str | None = None, **fields: Any) -> list[Record]:
+    """Let Budi say that nobody waits for a sensor, or for any."""
+    action = actions.retirement(
+        "G1", stream=None, sensor_id=sensor, by="Budi", reason="dilepas", now=START + now
+    )  # fmt: skip
+    step = warehouse.life.act("G1", warehouse.state, cast("Action", action | fields), START + now)
+    return warehouse.went(step.state, step.due, step.records)
+
+
+def test_a_persons_word_ends_a_silence_and_an_incident() -> None:
+    warehouse = Warehouse()
+    warehouse.steady(0, 31, 84)
+    warehouse.look(36)
+    incident, silence = retired(warehouse, 7231)
+    assert (incident["rule"], incident["state"], incident["closed_at"]) == ("suhu_tinggi", "retired", START + 7231)
+    assert incident["message"] == (
+        "[Insiden Diakhiri] Gudang G1: Suhu, 2 jam, puncak 84.00°C, oleh Budi: dilepas - 2026-11-22 13:29:49"
+    )
+    assert silence["message"] == (
+        "[Sensor Dilepas] Gudang G1: suhu tidak ditunggu lagi setelah 2 jam (a), oleh Budi: dilepas"
+    )
+    assert (silence["state"], warehouse.state) == ("retired", None)
+    assert states(warehouse.steady(8000, 8031, 84)) == [("suhu_tinggi", "opened")], "a new episode is a new incident"
+
+
+def test_an_incident_that_another_sensor_holds_open_stays_open() -> None:
+    warehouse = Warehouse()
+    for at in range(31):
+        warehouse.suhu({at: 84}, "a")
+        warehouse.suhu({at + 0.5: 86}, "b")
+    assert states(retired(warehouse, 31, "a")) == [("diam", "retired")]
+    assert states(warehouse.steady(32, 63, 75, "b")) == [("suhu_tinggi", "closed")]
+
+
+def test_only_one_stream_is_retired() -> None:
+    warehouse = Warehouse()
+    warehouse.steady(0, 3, 75)
+    assert states(retired(warehouse, 5, stream="kelembaban")) == [("pensiun", "retired")]
+    assert states(retired(warehouse, 5, stream="suhu")) == [("diam", "retired")]
+
+
+def test_a_word_that_ends_nothing_is_answered() -> None:
+    warehouse = Warehouse()
+    assert said(retired(warehouse, 5)) == ["[Tidak Dikenal] G1: tidak ada sensor yang ditunggu, oleh Budi: dilepas"]
+    assert warehouse.state is None
+
+
+def expected(warehouse: Warehouse, now: float = 0) -> list[Record]:
+    records = []
+    for action in actions.expected(warehouse.rules, START + now):
+        step = warehouse.life.act("G1", warehouse.state, action, START + now)
+        records += warehouse.went(step.state, step.due, step.records)
+    return records
+
+
+def test_an_expected_place_is_missed_from_the_first_minute() -> None:
+    warehouse = Warehouse(changed(silence={"interval": 1, "expected": ["G1"]}))
+    assert expected(warehouse) == []
+    assert warehouse.look(59) == []
+    assert said(warehouse.look(60)) == ["[Sensor Diam] Gudang G1: suhu belum pernah terkirim sejak 1 menit"]
+    assert said(warehouse.look(960)) == ["[Sensor Diam] Gudang G1: suhu belum pernah terkirim sejak 16 menit"]
+    assert expected(warehouse, 970) == [], "after a restart it is expected already"
+    assert [record["state"] for record in warehouse.suhu({1000: 75})] == ["recovered"]
+    warehouse.suhu({1001: 75})
+    assert said(warehouse.look(1007)) == ["[Sensor Diam] Gudang G1: suhu tidak terkirim sejak 6 detik (a)"]
+
+
+def test_an_expected_place_that_nobody_wants_any_more_is_retired() -> None:
+    warehouse = Warehouse(changed(silence={"interval": 1, "expected": ["G1"]}))
+    expected(warehouse)
+    warehouse.look(60)
+    assert states(retired(warehouse, 100)) == [("diam", "retired")]
+    assert warehouse.state is None
 
 
 def test_without_silence_nobody_waits() -> None:
@@ -392,7 +510,7 @@ def test_a_silence_that_nobody_waits_for_any_more_ends() -> None:
     warehouse.look(10)
     other = Warehouse(changed(silence={}))
     other.state = warehouse.state
-    assert states(other.suhu({31: 75})) == [("diam", "closed")]
+    assert states(other.suhu({31: 75})) == [("diam", "retired")]
 
 
 def test_streams_do_not_mix() -> None:
@@ -616,8 +734,20 @@ def test_the_state_of_the_version_before_is_carried_on() -> None:
     )  # fmt: skip
 
 
-def test_a_forgotten_sensors_part_is_carried_on_beside_readings_without_a_name() -> None:
+def test_readings_without_a_name_take_no_sensors_place() -> None:
     warehouse = Warehouse()
+    fed(warehouse, [*room(("a", 95, 0), until=40), *[reading(at, 84, None) for at in range(40)]])
+    fed(warehouse, [reading(at, 84, None) for at in range(40, 4000)])
+    found = fed(warehouse, [reading(at, 75, None) for at in range(4000, 4031)])
+    assert [each["state"] for each in found if each["kind"] == "threshold"] == []
+    assert [(each["rule"], each["state"]) for each in retired(warehouse, 4031, "a")] == [
+        ("suhu_tinggi", "retired"), ("diam", "retired")
+    ]  # fmt: skip
+
+
+def test_a_forgotten_sensors_part_is_carried_on_beside_readings_without_a_name() -> None:
+    """Without a rule of silence nobody waits for a sensor."""
+    warehouse = Warehouse(changed(silence={}))
     fed(warehouse, [*room(("a", 95, 0), until=40), *[reading(at, 84, None) for at in range(40)]])
     fed(warehouse, [reading(at, 84, None) for at in range(40, 4000)])
     found = fed(warehouse, [reading(at, 75, None) for at in range(4000, 4031)])

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from spark_monitor.incidents.wording import Words, duration, without_rule
+from spark_monitor.incidents.wording import PersonsWord, Words, duration, nobody_waits, without_rule
 from spark_monitor.rules.model import Stream
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
@@ -65,9 +65,16 @@ def test_the_lines_of_a_silence() -> None:
     assert words.back("G1", "suhu-7f3a", 123) == (
         "[Sensor Kembali] Gudang G1: suhu terkirim lagi setelah 2 menit 3 detik (suhu-7f3a)"
     )
-    assert words.forgotten("G1", "suhu-7f3a", 3600) == (
-        "[Sensor Dilupakan] Gudang G1: suhu tidak ditunggu lagi setelah 1 jam (suhu-7f3a)"
+    assert words.never_heard("G1", 60) == "[Sensor Diam] Gudang G1: suhu belum pernah terkirim sejak 1 menit"
+    word = PersonsWord("Budi", "dipindah\nke G2")
+    assert words.retired("G1", "suhu-7f3a", 3600, word) == (
+        "[Sensor Dilepas] Gudang G1: suhu tidak ditunggu lagi setelah 1 jam (suhu-7f3a), oleh Budi: dipindah�ke G2"
     )
+    assert words.retired("G1", None, None, PersonsWord("Budi", "")) == (
+        "[Sensor Dilepas] Gudang G1: suhu tidak ditunggu lagi, oleh Budi"
+    )
+    assert words.replaced("G1", "a", "b") == "[Sensor Diganti] Gudang G1: suhu kini dari b, dulu a"
+    assert nobody_waits("G9", word) == "[Tidak Dikenal] G9: tidak ada sensor yang ditunggu, oleh Budi: dipindah�ke G2"
 
 
 def test_a_machine_that_is_its_own_sensor_is_named_once() -> None:

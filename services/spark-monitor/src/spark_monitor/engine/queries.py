@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
-from messages.topics import ALERTS, CANARY, HEARTBEATS, INCIDENTS, REFUSED, STATUSES
+from messages.topics import ACTIONS, ALERTS, CANARY, HEARTBEATS, INCIDENTS, REFUSED, STATUSES
 from servicekit.kafka_client import REQUEST_TIMEOUT_MS
 from spark_monitor.detection.alerts import alert_messages
 from spark_monitor.detection.decode import accepted, decode
@@ -128,7 +128,7 @@ def read_by(rules: Rules) -> dict[str, tuple[str, ...]]:
         ALERTS_QUERY: rules.topics,
         STATUS_QUERY: rules.combined_topics,
         # The canary, too, so that there is a batch now and then while the sensors are silent.
-        INCIDENTS_QUERY: (*rules.watched_topics, CANARY) if rules.watched_topics else (),
+        INCIDENTS_QUERY: (*rules.watched_topics, ACTIONS, CANARY) if rules.watched_topics else (),
     }
     return {name: topics for name, topics in read.items() if topics}
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from messages.records import Alert, Incident
+from messages.records import OVER, Alert, Incident
 from spark_monitor.results.listener import Listener, Result
 from spark_monitor.results.tail import MAX_INCIDENTS
 
@@ -69,7 +69,7 @@ class AlarmQuality(Listener):
         with self._lock:
             if record["state"] == "opened":
                 self._openings.setdefault(name, Opening(at, record["entity_id"], record["rule"]))
-            if record["state"] == "closed":
+            if record["state"] in OVER:
                 self._open_since.pop(name, None)
             else:
                 self._open_since[name] = record["opened_at"]

@@ -3,21 +3,22 @@
 A thread of its own, so that a Kafka that does not answer holds up nothing else; it is noted, never raised.
 """
 
-import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from messages.topics import CANARY, HEARTBEATS, INCIDENTS
+from messages.records import Action
+from messages.topics import ACTIONS, CANARY, HEARTBEATS, INCIDENTS
 from servicekit.kafka_client import KEYED, Connection
 from spark_monitor.health.alert_chain import BACK_WITHIN_SECONDS, AlertChain
+from spark_monitor.incidents import actions
 from spark_monitor.incidents.inhibition import Inhibition
-from spark_monitor.incidents.records import Record
+from spark_monitor.incidents.records import to_json
 from spark_monitor.rules import canary
 
 log = structlog.get_logger()
@@ -60,10 +61,14 @@ class Pulse(threading.Thread):
                 "enable.idempotence": True,
             }
         )
-        self._unpublished: deque[Record] = deque()
+        self._unpublished: deque[tuple[str, str, bytes]] = deque()
         self._last_pulse = 0
         self._begin = threading.Event()
         self._finish = threading.Event()
+
+    def expect(self, expected: Iterable[Action]) -> None:
+        """Publish what the rules wait for; call it before the start."""
+        self._unpublished.extend((ACTIONS, action["entity_id"], actions.to_json(action)) for action in expected)
 
     def begin(self) -> None:
         """Send pulses from now on."""
@@ -84,7 +89,8 @@ class Pulse(threading.Thread):
         pulse_at = 0.0
         while not self._finish.wait(ASK_SECONDS):
             self._ask()
-            self._unpublished.extend(self._causes.pass_on([], time.time()))
+            causes = self._causes.pass_on([], time.time())
+            self._unpublished.extend((INCIDENTS, record["entity_id"], to_json(record).encode()) for record in causes)
             self._publish()
             if self._begin.is_set() and time.monotonic() >= pulse_at:
                 pulse_at = time.monotonic() + PULSE_SECONDS
@@ -159,17 +165,18 @@ class Pulse(threading.Thread):
 
     def _publish(self) -> None:
         while self._unpublished:
-            record = self._unpublished.popleft()
+            message = self._unpublished.popleft()
 
-            def delivered(error: KafkaError | None, _message: Message, record: Record = record) -> None:
+            def delivered(
+                error: KafkaError | None, _message: Message, message: tuple[str, str, bytes] = message
+            ) -> None:
                 if error is not None:
-                    self._unpublished.append(record)
+                    self._unpublished.append(message)
 
+            topic, key, value = message
             try:
-                self._producer.produce(
-                    INCIDENTS, json.dumps(record).encode(), str(record["entity_id"]), on_delivery=delivered
-                )
+                self._producer.produce(topic, value, key, on_delivery=delivered)
             except (KafkaException, BufferError) as error:
                 log.debug("record not sent", cause=str(error))
-                self._unpublished.appendleft(record)
+                self._unpublished.appendleft(message)
                 return

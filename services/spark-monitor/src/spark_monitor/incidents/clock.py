@@ -97,7 +97,7 @@ class SensorClock:
             return
         lasted = fault.right_since - fault.since
         message = self._stream.words.clock_is_right(self._journal.entity_id, self._name, lasted)
-        self._record("closed", fault, message, received_at, closed_at=fault.right_since)
+        self._record("recovered", fault, message, received_at, closed_at=fault.right_since)
         self._state.fault = None
 
     def _record(

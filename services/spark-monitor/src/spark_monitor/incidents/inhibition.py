@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from messages import schemas
+from messages.records import OVER
 from spark_monitor.incidents.records import FIELDS, Record
-from spark_monitor.incidents.silences import SILENCE
+from spark_monitor.incidents.silences import SILENCE, next_reminder
 from spark_monitor.incidents.wording import Words, duration
 from spark_monitor.rules.model import Rules
 
@@ -20,6 +21,7 @@ BROKER = "kafka"
 """The rules in the causes' own records."""
 
 BROKER_SILENT_SECONDS = 5
+BROKER_REMIND_SECONDS = 900
 SETTLE_SECONDS = 3
 """After a cause is gone its sensors have their `silent_after` and these to be heard again."""
 
@@ -29,10 +31,11 @@ class _Topic:
     """What is known of a topic; seconds and times. `silent_since` is its newest message, while it is silent."""
 
     silent_after: float
-    forget_after: float
+    remind_every: float
     newest: float | None = None
     asked_at: float = 0
     silent_since: float | None = None
+    said: float = 0
     back_at: float = float("-inf")
 
     @property
@@ -54,11 +57,12 @@ class Inhibition:
             known = self._topics.setdefault(stream.topic, _Topic(0, 0))
             # Silent is a topic only when the slowest of its sensors should have spoken.
             known.silent_after = max(known.silent_after, self._silence[name].silent_after)
-            known.forget_after = max(known.forget_after, self._silence[name].forget_after)
+            known.remind_every = max(known.remind_every, self._silence[name].remind_every)
         self._answered_at: float | None = None
         self._asked_first_at: float | None = None
         self._answers = False
         self._broker_silent_since: float | None = None
+        self._broker_said = 0.0
         self._broker_back_at = float("-inf")
         self._own: list[Record] = []
         self._held_back: dict[str, Record] = {}
@@ -78,15 +82,15 @@ class Inhibition:
                     continue
                 if topic.silent_since is None:
                     has_settled = now >= self._broker_back_at + topic.silent_after + SETTLE_SECONDS
-                    if has_settled and topic.silent_after <= topic.quiet_seconds < topic.forget_after:
-                        topic.silent_since = topic.newest
-                        self._say(SOURCE, name, topic.newest, now)
+                    if has_settled and topic.quiet_seconds >= topic.silent_after:
+                        topic.silent_since, topic.said = topic.newest, now
+                        self._say(SOURCE, "opened", name, topic.newest, now)
                 elif topic.newest > topic.silent_since:
-                    self._say(SOURCE, name, topic.silent_since, now, closed_at=topic.newest)
+                    self._say(SOURCE, "recovered", name, topic.silent_since, now, until=topic.newest)
                     topic.silent_since, topic.back_at = None, now
-                elif topic.quiet_seconds >= topic.forget_after:
-                    self._say(SOURCE, name, topic.silent_since, now, closed_at=now, is_forgotten=True)
-                    topic.silent_since = None
+                elif now >= next_reminder(topic.silent_since, topic.said, topic.remind_every):
+                    topic.said = now
+                    self._say(SOURCE, "reminder", name, topic.silent_since, now)
 
     def broker_answers(self, is_there: bool, now: float) -> str | None:  # noqa: FBT001 - it is all that is said
         """Take whether Kafka answered; return what the operator must be told at once, as no record can go out yet."""
@@ -100,10 +104,14 @@ class Inhibition:
                 self._answered_at = now
                 if self._broker_silent_since is not None:
                     since, self._broker_silent_since, self._broker_back_at = self._broker_silent_since, None, now
-                    return self._say(BROKER, BROKER, since, now, closed_at=now)
-            elif self._broker_silent_since is None and now - since >= BROKER_SILENT_SECONDS:
-                self._broker_silent_since = since
-                return self._say(BROKER, BROKER, since, now)
+                    return self._say(BROKER, "recovered", BROKER, since, now, until=now)
+            elif self._broker_silent_since is None:
+                if now - since >= BROKER_SILENT_SECONDS:
+                    self._broker_silent_since, self._broker_said = since, now
+                    return self._say(BROKER, "opened", BROKER, since, now)
+            elif now >= next_reminder(self._broker_silent_since, self._broker_said, BROKER_REMIND_SECONDS):
+                self._broker_said = now
+                return self._say(BROKER, "reminder", BROKER, self._broker_silent_since, now)
             return None
 
     def pass_on(self, records: Sequence[Record], now: float) -> list[Record]:
@@ -121,7 +129,11 @@ class Inhibition:
     def _take(self, record: Record, now: float) -> bool:
         """Say whether a silence's record is to go out as it is; note it if it is to wait."""
         name = record["incident_id"]
-        if record["state"] != "closed":
+        if record["state"] == "retired":
+            self._held_back.pop(name, None)
+            self._said.discard(name)
+            return True
+        if record["state"] not in OVER:
             if name in self._said:
                 return True
             first = self._held_back.setdefault(name, record)
@@ -159,21 +171,20 @@ class Inhibition:
         }
 
     def _say(
-        self, rule: str, entity: str, since: float, now: float, *, closed_at: float | None = None,
-        is_forgotten: bool = False,
+        self, rule: str, state: str, entity: str, since: float, now: float, *, until: float | None = None
     ) -> str:  # fmt: skip
-        """Put a cause's record to what goes out next; return its line."""
-        seconds = (now if closed_at is None else closed_at) - since
-        message = _line(rule, entity, seconds, is_over=closed_at is not None, is_forgotten=is_forgotten)
+        """Put a cause's record to what goes out next; return its line. `until` is when the cause ended, if it did."""
+        seconds = (now if until is None else until) - since
+        message = _line(rule, entity, seconds, is_over=until is not None)
         own = {
             "incident_id": f"{SILENCE}-{rule}-{entity}-{round(since * 1000)}",
             "kind": "silence",
-            "state": "opened" if closed_at is None else "closed",
+            "state": state,
             "entity_id": entity,
             "rule": rule,
             "severity": "critical",
             "opened_at": since,
-            "closed_at": closed_at,
+            "closed_at": until,
             "duration_seconds": seconds,
             "rules_version": self._version,
             "message": message,
@@ -186,7 +197,7 @@ class Inhibition:
         return message
 
 
-def _line(rule: str, entity: str, seconds: float, *, is_over: bool, is_forgotten: bool) -> str:
+def _line(rule: str, entity: str, seconds: float, *, is_over: bool) -> str:
     """Return the operator's line about a cause."""
     lasted = duration(seconds)
     if rule == BROKER:
@@ -195,8 +206,6 @@ def _line(rule: str, entity: str, seconds: float, *, is_over: bool, is_forgotten
             if is_over
             else f"[Kafka Diam] Kafka tidak menjawab sejak {lasted}"
         )
-    if is_forgotten:
-        return f"[Sumber Dilupakan] {entity}: tidak ditunggu lagi setelah {lasted}"
     return (
         f"[Sumber Kembali] {entity}: ada data lagi setelah {lasted}"
         if is_over

@@ -12,14 +12,21 @@ from itertools import islice
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from messages.records import Action
 from spark_monitor.incidents.clock import SensorClock
 from spark_monitor.incidents.limits import LimitMachine, close_without_rule
 from spark_monitor.incidents.records import Journal, Record
-from spark_monitor.incidents.silences import SilenceMachine, close_forgotten, open_silences
+from spark_monitor.incidents.silences import SilenceMachine, open_silences, retire
 from spark_monitor.incidents.state import ClockState, EntityState, SensorState, StreamState, from_text, to_text
 from spark_monitor.incidents.timers import Timer, fire, next_due
 from spark_monitor.incidents.watched import LONGEST_INTERVAL, WatchedStream, watched_streams
+from spark_monitor.incidents.wording import PersonsWord, nobody_waits
 from spark_monitor.rules.model import Rules
+
+RETIREMENT = "pensiun"
+"""The `rule` of a person's word that ended nothing."""
+
+WITHOUT_RULE = PersonsWord("aturan", "")
 
 FORGET_SECONDS = 3_600
 """How long a sensor without a reading is remembered where nobody waits for one."""
@@ -78,6 +85,15 @@ class LifeCycle:
                 entity.read(reading)
         return entity.step()
 
+    def act(self, entity_id: str, state: str | None, action: Action, now: float) -> Step:
+        """Return what a person's word makes of an entity, after all readings that came before it. Raises StateError."""
+        entity = _Entity(self, entity_id, state, now)
+        if action["action"] == "expect":
+            entity.expect(action)
+        else:
+            entity.retire(action)
+        return entity.step()
+
     def pass_time(self, entity_id: str, state: str | None, now: float) -> Step:
         """Return what the time makes of an entity: silences, reminders, what is forgotten. Raises StateError.
 
@@ -117,6 +133,30 @@ class _Entity:
         if stream is not None:
             stream.read(reading)
 
+    def expect(self, action: Action) -> None:
+        """Wait for a place that the rules name."""
+        stream = self._life.streams.get(action["stream"] or "")
+        if stream is None or not stream.expects(self._journal.entity_id) or stream.name in self._state.streams:
+            return
+        self._state.streams[stream.name] = StreamState(action["at"], awaited_since=action["at"])
+
+    def retire(self, action: Action) -> None:
+        """Wait no more for a sensor, or for all."""
+        word = PersonsWord(action["by"], action["reason"])
+        before = len(self._journal.records)
+        for name in list(self._state.streams):
+            if action["stream"] in {None, name}:
+                stream = self._stream(self._life.streams[name])
+                stream.retire(action["sensor_id"], word)
+                if stream.is_forgettable:
+                    self._forget(name)
+        if len(self._journal.records) == before:
+            self._journal.add(
+                incident_id=f"{RETIREMENT}-{action['action_id']}", kind="action", state="retired", rule=RETIREMENT,
+                severity="info", opened_at=action["at"], closed_at=action["at"], event_time=action["at"],
+                sensor_id=action["sensor_id"], message=nobody_waits(self._journal.entity_id, word),
+            )  # fmt: skip
+
     def timers(self) -> Iterator[Timer]:
         """Yield what time does to each stream, and when a stream is forgotten."""
         for name in list(self._state.streams):
@@ -153,10 +193,12 @@ class _Entity:
                 del self._state.streams[name]
             elif stream.silence is None:
                 for sensor, quiet in open_silences(state):
-                    close_forgotten(stream, sensor, quiet, self._journal)
-                state.quiet = None
+                    retire(stream, sensor, quiet, self._journal, WITHOUT_RULE, is_silent=True)
+                state.quiet = state.awaited_since = None
                 for each in state.sensors.values():
                     each.quiet = None
+            elif state.awaited_since is not None and not stream.expects(self._journal.entity_id):
+                self._stream(stream).retire(None, WITHOUT_RULE)
         for name in self._state.limits.keys() - self._life.limits:
             limit = self._state.limits.pop(name)
             if limit.is_open:
@@ -170,7 +212,9 @@ class _Stream:
         self._stream = stream
         self._journal = journal
         self._state = state.streams[stream.name]
-        self._silences = SilenceMachine(stream.silence, stream, self._state, journal) if stream.silence else None
+        self._silences = (
+            SilenceMachine(stream.silence, stream, self._state, journal, self._carry_on) if stream.silence else None
+        )
         self._limits = [LimitMachine(rule, stream, self._state, state.limits, journal) for rule in stream.limits]
 
     def timed(self, reading: Reading, stamp: float) -> Reading | None:
@@ -199,7 +243,9 @@ class _Stream:
         name = self._name(reading.sensor_id)
         sensor = state.sensors.get(name)
         if sensor is None:
-            sensor = state.sensors[name] = SensorState(at, reading.value, reading.received_at)
+            sensor = state.sensors[name] = SensorState(
+                at, reading.value, reading.received_at, came_at=reading.received_at
+            )
             is_newer, is_after_gap = True, False
         else:
             seconds = at - sensor.newest
@@ -219,7 +265,8 @@ class _Stream:
     def timers(self) -> Iterator[Timer]:
         """Yield what time does to its sensors and machines."""
         for name, sensor in list(self._state.sensors.items()):
-            yield Timer(sensor.seen + self._forget_after(sensor), partial(self._forget_sensor, name))
+            if not self._is_waited_for(sensor):
+                yield Timer(sensor.seen + self._forget_after, partial(self._forget_sensor, name))
         if self._silences is not None:
             yield from self._silences.timers()
         for limit in self._limits:
@@ -227,13 +274,14 @@ class _Stream:
 
     @property
     def is_forgettable(self) -> bool:
-        """Whether nobody waits for it: no sensor is known, no incident open."""
-        return not self._state.sensors and not any(limit.is_open for limit in self._limits)
+        """Whether nobody waits for it: no sensor is known, none expected, no incident open."""
+        is_empty = not self._state.sensors and self._state.awaited_since is None
+        return is_empty and not any(limit.is_open for limit in self._limits)
 
     @property
     def forgotten_at(self) -> float:
         """When it is forgotten (epoch seconds), if it is forgettable."""
-        return self._state.seen + self._forget_after(None)
+        return self._state.seen + self._forget_after
 
     def forget(self) -> None:
         """Drop what is pending."""
@@ -244,21 +292,40 @@ class _Stream:
         sensors, name = self._state.sensors, sensor_id or ""
         return name if name in sensors or len(sensors) < MAX_SENSORS else ""
 
-    def _forget_after(self, sensor: SensorState | None) -> float:
-        """Return after how many seconds a sensor is forgotten; a slow one is called silent first.
+    def retire(self, sensor_id: str | None, word: PersonsWord) -> None:
+        """Wait no more for a sensor, or for all."""
+        sensors = self._state.sensors
+        names = set(sensors) if sensor_id is None else {sensor_id} & sensors.keys()
+        if sensor_id is None:
+            names.add("")  # what a forgotten sensor left
+        for limit in self._limits:
+            limit.retire(names, word)
+        if self._silences is not None and sensor_id is None and self._state.awaited_since is not None:
+            self._silences.retire_expected(word)
+        for name in sorted(names & sensors.keys()):
+            sensor = sensors.pop(name)
+            self._state.clocks.pop(name, None)
+            if self._silences is not None:
+                self._silences.retire(name, sensor, word)
 
-        Of one that spoke once nobody knows yet how slow it is.
-        """
-        if self._stream.silence is None:
-            return FORGET_SECONDS
-        is_new = sensor is not None and not sensor.is_known
-        longest = LONGEST_INTERVAL if is_new else self._stream.sampling_of(sensor).silent_after
-        return max(self._stream.silence.forget_after, 2 * longest)
+    def _carry_on(self, old: str, new: str) -> None:
+        """Let a new sensor carry on what an old one has begun."""
+        self._state.clocks.pop(old, None)
+        for limit in self._limits:
+            limit.hand_over(old, new)
+
+    def _is_waited_for(self, sensor: SensorState) -> bool:
+        """Say whether a sensor's silence is reported: then time alone does not end it."""
+        return self._stream.silence is not None and sensor.is_known
+
+    @property
+    def _forget_after(self) -> float:
+        """After how many seconds is forgotten what nobody waits for; of a new sensor nobody knows how slow it is."""
+        silence = self._stream.silence
+        return FORGET_SECONDS if silence is None else max(silence.forget_after, 2 * LONGEST_INTERVAL)
 
     def _forget_sensor(self, name: str) -> None:
-        sensor = self._state.sensors.pop(name)
+        del self._state.sensors[name]
         self._state.clocks.pop(name, None)
-        if self._silences is not None:
-            self._silences.forget(name, sensor)
         for limit in self._limits:
             limit.forget_sensor(name)

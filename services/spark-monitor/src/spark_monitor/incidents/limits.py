@@ -1,6 +1,6 @@
 """One alert's limit at one entity: normal, pending, open, clearing; of an open one without readings, unknown."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property, partial
 from zoneinfo import ZoneInfo
 
@@ -9,7 +9,7 @@ from spark_monitor.incidents.records import Journal
 from spark_monitor.incidents.state import LimitState, SensorLimit, StreamState
 from spark_monitor.incidents.timers import Timer
 from spark_monitor.incidents.watched import LimitRule, WatchedStream
-from spark_monitor.incidents.wording import without_rule
+from spark_monitor.incidents.wording import PersonsWord, without_rule
 
 
 class LimitMachine:
@@ -85,6 +85,27 @@ class LimitMachine:
         if state.sensors[name].is_beyond:
             self._hand_over(state, name, "")
         else:
+            self._drop(state, name)
+
+    def hand_over(self, of: str, to: str) -> None:
+        """Let a sensor carry on what another one has begun, whose place it has taken."""
+        state = self._states.get(self._rule.name)
+        if state is not None and of in state.sensors:
+            self._hand_over(state, of, to)
+
+    def retire(self, names: Collection[str], word: PersonsWord) -> None:
+        """Drop sensors by a person's word; an incident that only they held open ends."""
+        state = self._states.get(self._rule.name)
+        if state is None:
+            return
+        others = (sensor for name, sensor in state.beyond.items() if name not in names)
+        if state.is_open and all(map(self._is_over, others)):
+            now, (_, worst) = self._journal.now, self._worst(state)
+            message = self._stream.words.ended(self._journal.entity_id, now - state.begun, worst.peak, word, now)
+            self._record(state, "retired", at=now, message=message, closed_at=now)
+            state.said = None
+            names = {*names, *state.beyond}
+        for name in state.sensors.keys() & names:
             self._drop(state, name)
 
     # --- a sensor -----------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ state of each entity (see `state`) and calls when it is due, in the next batch.
 
 import traceback
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from pyspark.sql.streaming.stateful_processor import (
     ValueState,
 )
 
-from spark_monitor.detection.decode import accepted, decode
+from messages.records import action as action_record
+from messages.topics import ACTIONS
+from spark_monitor.detection.decode import decode
 from spark_monitor.incidents.life_cycle import LifeCycle, Reading, Step
 from spark_monitor.incidents.records import to_json
 from spark_monitor.incidents.state import StateError
@@ -34,18 +37,29 @@ FAILURE = "failure"
 RETRY_SECONDS = 60
 """When an entity whose timer failed is looked at again."""
 
+FIELDS = ("stream", "sensor_id", "value", "event_time", "received_at", "sensor_time")
+"""Of a reading, in the order of `Reading`."""
+
 LAST_TIMER_SECONDS = 253_402_300_799
 """The end of the year 9999: what is due later is due never."""
 
 
 def incident_records(messages: DataFrame, rules: Rules, time_zone: str) -> DataFrame:
     """Kafka rows in, rows of `record` (JSON) out; `time_zone` is that of the times in the lines."""
-    watched = accepted(decode(messages, rules)).where(F.col("stream").isin(*rules.watched_streams))
+    decoded = decode(messages, rules)
+    is_watched = F.col("refusal").isNull() & F.col("stream").isin(*rules.watched_streams)
+    # What a person does is keyed by the entity. It is no reading, so `decode` leaves it as it was.
+    is_action = F.col("topic") == ACTIONS
+    watched = decoded.where(is_watched | is_action).select(
+        F.when(is_action, F.col("refused_key").cast("string")).otherwise(F.col("entity_id")).alias("entity_id"),
+        F.when(is_action, F.col("refused_value").cast("string")).alias("action"),
+        *FIELDS,
+    )
     # In one task, hence without a shuffle.
-    fields = ("stream", "sensor_id", "value", "event_time", "received_at", "sensor_time")
-    readings = watched.select("entity_id", *fields).coalesce(1)
-    return readings.groupBy("entity_id").transformWithState(
-        Incidents(LifeCycle(rules, time_zone)), "record string", "Update", "ProcessingTime"
+    return (
+        watched.coalesce(1)
+        .groupBy("entity_id")
+        .transformWithState(Incidents(LifeCycle(rules, time_zone)), "record string", "Update", "ProcessingTime")
     )
 
 
@@ -77,8 +91,14 @@ class Incidents(StatefulProcessor):
         """Take an entity's readings of a batch."""
         state, timer = self._kept.get() or (None, None)
         now = _now(timerValues)
-        readings = _readings(rows)
+        actions: list[str] = []
+        readings = _readings(rows, actions)
         step, out = _tried(key[0], state, now, lambda known: self._life.read(key[0], known, readings, now))
+        for text in actions:
+            known = state if step is None else step.state
+            acted, more = _tried(key[0], known, now, partial(self._act, key[0], text=text, now=now))
+            step = step if acted is None else acted
+            out += more
         if step is not None:
             self._keep(step, timer)
         return iter(out)
@@ -98,6 +118,13 @@ class Incidents(StatefulProcessor):
         # Without a timer nobody would look at the entity again.
         self._keep(Step(state, now + RETRY_SECONDS, []) if step is None else step, timer)
         return iter(out)
+
+    def _act(self, entity_id: str, state: str | None, *, text: str, now: float) -> Step:
+        """Do what a record of the actions' topic says. Raises ValueError if it says nothing that is known."""
+        action = action_record(text.encode())
+        if action["entity_id"] != entity_id:
+            raise ValueError(f"expected the key {action['entity_id']!r}, found {entity_id!r}")
+        return self._life.act(entity_id, state, action, now)
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -124,7 +151,8 @@ class RowsError(Exception):
     """Spark could not hand over an entity's readings: that is no failure of the entity's."""
 
 
-def _readings(rows: Iterator[Row]) -> Iterator[Reading]:
+def _readings(rows: Iterator[Row], actions: list[str]) -> Iterator[Reading]:
+    """Yield the readings, and put the texts of the actions among them to `actions`."""
     while True:
         try:
             row = next(rows, None)
@@ -132,7 +160,10 @@ def _readings(rows: Iterator[Row]) -> Iterator[Reading]:
             raise RowsError(repr(error)) from error
         if row is None:
             return
-        yield Reading(*row[1:])
+        if row[1] is None:
+            yield Reading(*row[2:])
+        else:
+            actions.append(row[1])
 
 
 def _tried(

@@ -1,15 +1,18 @@
 """The silence of one entity's stream: of single sensors, and of all of them together.
 
-Silence is judged by the clock, beside the time at which Kafka got a reading.
+Silence is judged by the clock, beside the time at which Kafka got a reading. It ends when data comes, or by a person's
+word; time ends none. A sensor that is new since another one fell silent takes its place: a device that was exchanged, a
+container that was made again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from spark_monitor.incidents.records import Journal
 from spark_monitor.incidents.state import Quiet, SensorState, StreamState
 from spark_monitor.incidents.timers import Timer
 from spark_monitor.incidents.watched import WatchedStream
+from spark_monitor.incidents.wording import PersonsWord
 from spark_monitor.rules.model import Silence
 
 SILENCE = "diam"
@@ -18,11 +21,29 @@ SILENCE = "diam"
 ALL_SENSORS = "semua"
 """In a silence's id, the whole stream of an entity."""
 
+DAY = 86_400
+EXPECTED_SECONDS = 60
+"""For so long an expected place that never spoke may be silent."""
+
+
+def next_reminder(since: float, said: float, remind_every: float) -> float:
+    """Return when a silence is to be reminded of: at intervals that grow with it, up to a day."""
+    return said + min(max(remind_every, said - since), DAY)
+
 
 class SilenceMachine:
     """What readings and time make of a stream's silences, kept in `state`."""
 
-    def __init__(self, silence: Silence, stream: WatchedStream, state: StreamState, journal: Journal) -> None:
+    def __init__(
+        self,
+        silence: Silence,
+        stream: WatchedStream,
+        state: StreamState,
+        journal: Journal,
+        carry_on: Callable[[str, str], None],
+    ) -> None:
+        """`carry_on(old, new)` is called when a sensor has taken another one's place."""
+        self._carry_on = carry_on
         self._silence = silence
         self._stream = stream
         self._state = state
@@ -34,28 +55,42 @@ class SilenceMachine:
         if state.quiet is not None and received_at > state.quiet.since:
             self._end(None, state.quiet, received_at)
             state.quiet, state.back_at = None, received_at
+        state.awaited_since = None
         if sensor.quiet is not None and received_at > sensor.quiet.since:
             self._end(name, sensor.quiet, received_at)
             sensor.quiet = None
+        if name and sensor.is_known and sensor.came_at is not None:
+            silent = {each: old.seen for each, old in state.sensors.items() if old.quiet and old.seen < sensor.came_at}
+            if silent:
+                self._replace(max(silent, key=silent.__getitem__), name)
 
-    def forget(self, name: str, sensor: SensorState) -> None:
-        """Close the silence of a sensor that nobody waits for any more; with the last one's that of all ends, too."""
-        if sensor.quiet is not None:
-            close_forgotten(self._stream, name, sensor.quiet, self._journal)
-        if self._state.quiet is not None and not self._state.sensors:
-            close_forgotten(self._stream, None, self._state.quiet, self._journal)
-            self._state.quiet = None
+    def retire(self, name: str, sensor: SensorState, word: PersonsWord) -> None:
+        """Report that nobody waits for a sensor any more; with the last one's ends the silence of all."""
+        state = self._state
+        quiet = sensor.quiet or Quiet(sensor.seen, self._journal.now)
+        retire(self._stream, name, quiet, self._journal, word, is_silent=sensor.quiet is not None)
+        if state.quiet is not None and not state.sensors:
+            retire(self._stream, None, state.quiet, self._journal, word, is_silent=True)
+            state.quiet = None
+
+    def retire_expected(self, word: PersonsWord) -> None:
+        """Report that nobody waits for a place any more that never spoke."""
+        state = self._state
+        if state.quiet is not None:
+            retire(self._stream, None, state.quiet, self._journal, word, is_silent=True)
+        state.quiet = state.awaited_since = None
 
     def timers(self) -> Iterator[Timer]:
         """Yield what time does: silences begin and are reminded of."""
         state = self._state
         if self._waits_for_all():
             yield Timer(self._all_silent_at(), self._begin_of_all)
-        for name, sensor in state.sensors.items():
-            if self._is_followed(name, sensor):
+        for name, sensor in list(state.sensors.items()):
+            if name in state.sensors and self._is_followed(name, sensor):
                 yield Timer(self._silent_at(sensor), partial(self._begin_of_one, name, sensor))
         for name_or_all, quiet in self._reminded():
-            yield Timer(quiet.said + self._silence.remind_every, partial(self._remind, name_or_all, quiet))
+            at = next_reminder(quiet.since, quiet.said, self._silence.remind_every)
+            yield Timer(at, partial(self._remind, name_or_all, quiet))
 
     def _is_followed(self, name: str, sensor: SensorState) -> bool:
         """Say whether a sensor's own silence may begin; readings without a name are only followed all together."""
@@ -64,7 +99,9 @@ class SilenceMachine:
     def _waits_for_all(self) -> bool:
         """Say whether a silence of the whole stream may begin: not again, and not for a lone sensor that is silent."""
         known = [sensor for sensor in self._state.sensors.values() if sensor.is_known]
-        return self._state.quiet is None and bool(known) and not (len(known) == 1 and known[0].quiet is not None)
+        if self._state.quiet is not None or (len(known) == 1 and known[0].quiet is not None):
+            return False
+        return bool(known) or self._state.awaited_since is not None
 
     def _silent_at(self, sensor: SensorState) -> float:
         """Return when a sensor counts as silent; after a silence of all, each has the time again to speak again."""
@@ -74,6 +111,8 @@ class SilenceMachine:
         """Return when the slowest of the known sensors counts as silent, and the last reading is long ago."""
         known = (sensor for sensor in self._state.sensors.values() if sensor.is_known)
         own = (sensor.seen + self._stream.sampling_of(sensor).silent_after for sensor in known)
+        if self._state.awaited_since is not None:
+            return self._state.awaited_since + max(EXPECTED_SECONDS, self._silence.silent_after)
         return max(self._state.seen + self._silence.silent_after, *own)
 
     def _begin_of_all(self) -> None:
@@ -88,8 +127,22 @@ class SilenceMachine:
         self._tell_silent("opened", alone or None, quiet)
 
     def _begin_of_one(self, name: str, sensor: SensorState) -> None:
+        for other, new in self._state.sensors.items():
+            if other and new.is_known and new.came_at is not None and new.came_at > sensor.seen:
+                self._replace(name, other)
+                return
         sensor.quiet = Quiet(sensor.seen, self._journal.now)
         self._tell_silent("opened", name, sensor.quiet)
+
+    def _replace(self, old: str, new: str) -> None:
+        """Let a new sensor take a silent one's place."""
+        sensors = self._state.sensors
+        sensor = sensors.pop(old)
+        sensors[new].came_at = None
+        quiet = sensor.quiet or Quiet(sensor.seen, self._journal.now)
+        message = self._stream.words.replaced(self._journal.entity_id, old, new)
+        _record(self._stream, old, "retired", quiet, self._journal, message=message, closed_at=self._journal.now)
+        self._carry_on(old, new)
 
     def _remind(self, sensor: str | None, quiet: Quiet) -> None:
         quiet.said = self._journal.now
@@ -101,11 +154,14 @@ class SilenceMachine:
 
     def _end(self, sensor: str | None, quiet: Quiet, at: float) -> None:
         message = self._stream.words.back(self._journal.entity_id, sensor, at - quiet.since)
-        _record(self._stream, sensor, "closed", quiet, self._journal, message=message, closed_at=at)
+        _record(self._stream, sensor, "recovered", quiet, self._journal, message=message, closed_at=at)
 
     def _tell_silent(self, word: str, sensor: str | None, quiet: Quiet) -> None:
         seconds = self._journal.now - quiet.since
-        message = self._stream.words.silent(self._journal.entity_id, sensor, seconds)
+        words = self._stream.words
+        never_spoke = self._state.awaited_since is not None
+        say = words.never_heard if never_spoke else partial(words.silent, sensor=sensor)
+        message = say(self._journal.entity_id, seconds=seconds)
         _record(self._stream, sensor, word, quiet, self._journal, message=message)
 
 
@@ -117,10 +173,13 @@ def open_silences(state: StreamState) -> list[tuple[str | None, Quiet]]:
     return own if state.quiet is None else [(None, state.quiet), *own]
 
 
-def close_forgotten(stream: WatchedStream, sensor: str | None, quiet: Quiet, journal: Journal) -> None:
-    """Close the silence of what nobody waits for any more."""
-    message = stream.words.forgotten(journal.entity_id, sensor, journal.now - quiet.since)
-    _record(stream, sensor, "closed", quiet, journal, message=message, closed_at=journal.now)
+def retire(
+    stream: WatchedStream, sensor: str | None, quiet: Quiet, journal: Journal, word: PersonsWord, *, is_silent: bool
+) -> None:
+    """Report that nobody waits for a sensor any more, or for all of them."""
+    seconds = journal.now - quiet.since if is_silent else None
+    message = stream.words.retired(journal.entity_id, sensor, seconds, word)
+    _record(stream, sensor, "retired", quiet, journal, message=message, closed_at=journal.now)
 
 
 def _record(

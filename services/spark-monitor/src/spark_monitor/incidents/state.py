@@ -1,7 +1,9 @@
 """What is known of an entity between two calls, and its JSON text. Times are epoch seconds."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 from spark_monitor.incidents.excursion import Excursion
@@ -28,6 +30,7 @@ class SensorState:
 
     `is_known`: it spoke twice. Of a name that came once nobody knows whether it is a sensor: a mistyped or invented one
     must not be called silent. `intervals` are the last between its readings' event times, in seconds; 0 is the rules'.
+    `came_at`: when Kafka got its first reading, None once it has taken a silent sensor's place.
     """
 
     newest: float
@@ -36,6 +39,7 @@ class SensorState:
     is_known: bool = False
     quiet: Quiet | None = None
     intervals: list[float] = field(default_factory=list)
+    came_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -68,7 +72,7 @@ class ClockState:
 class StreamState:
     """An entity's stream: when Kafka got the last reading, and when all sensors' silence ended.
 
-    `clocks` are those of the sensors that have one.
+    `clocks` are those of the sensors that have one. `awaited_since`: the rules expect the place, which never spoke.
     """
 
     seen: float
@@ -76,6 +80,7 @@ class StreamState:
     quiet: Quiet | None = None
     sensors: dict[str, SensorState] = field(default_factory=dict)
     clocks: dict[str, ClockState] = field(default_factory=dict)
+    awaited_since: float | None = None
 
     def time_source(self, name: str) -> Literal["sensor", "kafka"]:
         """Return whose clock a sensor's last reading was judged by."""
@@ -136,11 +141,13 @@ def to_text(state: EntityState) -> str | None:
                 stream.seen, stream.back_at, _quiet_list(stream.quiet),
                 {
                     sensor: [
-                        each.newest, each.value, each.seen, each.is_known, _quiet_list(each.quiet), each.intervals
+                        each.newest, each.value, each.seen, each.is_known, _quiet_list(each.quiet), each.intervals,
+                        each.came_at,
                     ]
                     for sensor, each in stream.sensors.items()
                 },
                 {sensor: _clock_list(each) for sensor, each in stream.clocks.items()},
+                *([] if stream.awaited_since is None else [stream.awaited_since]),
             ]
             for name, stream in state.streams.items()
         },
@@ -176,10 +183,12 @@ def _read(text: str) -> EntityState:
         name: StreamState(
             seen, back_at, quiet and Quiet(*quiet),
             {
-                sensor: SensorState(newest, value, own_seen, is_known, own_quiet and Quiet(*own_quiet), intervals)
-                for sensor, (newest, value, own_seen, is_known, own_quiet, intervals) in sensors.items()
+                sensor: SensorState(
+                    newest, value, own_seen, is_known, own_quiet and Quiet(*own_quiet), intervals, *came_at
+                )
+                for sensor, (newest, value, own_seen, is_known, own_quiet, intervals, *came_at) in sensors.items()
             },
-            {sensor: _clock(numbers) for clocks in rest for sensor, numbers in clocks.items()},
+            *_clocks_and_awaited(*rest),
         )
         # The clocks came with 1.1.
         for name, (seen, back_at, quiet, sensors, *rest) in content["streams"].items()
@@ -215,6 +224,12 @@ def _read_without_sensors(content: dict[str, Any]) -> EntityState:
         one = SensorLimit(excursion, cleared and Excursion.from_list(cleared), is_beyond=said is not None)
         limits[name] = LimitState({"": one}, excursion.begun, said, is_unknown)
     return EntityState(streams, limits)
+
+
+def _clocks_and_awaited(
+    clocks: Mapping[str, list[float]] = MappingProxyType({}), awaited_since: float | None = None
+) -> tuple[dict[str, ClockState], float | None]:
+    return {sensor: _clock(numbers) for sensor, numbers in clocks.items()}, awaited_since
 
 
 def _clock_list(clock: ClockState) -> list[float | None]:

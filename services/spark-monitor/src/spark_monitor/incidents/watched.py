@@ -41,6 +41,10 @@ class WatchedStream:
     silence: Silence | None
     limits: tuple[LimitRule, ...]
 
+    def expects(self, entity_id: str) -> bool:
+        """Say whether the rules name a place as one that must send."""
+        return self.silence is not None and entity_id in self.silence.expected
+
     def sampling_of(self, sensor: SensorState | None) -> Sampling:
         """Return how a sensor measures: as the rules say, or at its usual interval if that is clearly longer."""
         if sensor is None or not any(sensor.intervals):

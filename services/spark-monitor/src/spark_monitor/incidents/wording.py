@@ -38,6 +38,19 @@ def time_of_day(at: float, zone: ZoneInfo) -> str | None:
 
 
 @dataclass(frozen=True)
+class PersonsWord:
+    """Who said that nobody waits any more, and why."""
+
+    by: str
+    reason: str
+
+    @property
+    def text(self) -> str:
+        """The end of a line about it."""
+        return f"oleh {plain(self.by)}" + (f": {plain(self.reason)}" if self.reason else "")
+
+
+@dataclass(frozen=True)
 class Words:
     """The words for one stream's incidents; `zone` is that of the times in them. Times are epoch seconds.
 
@@ -99,10 +112,25 @@ class Words:
     def _clock(self, entity: str, sensor: str, how: str) -> str:
         return f"[Jam Sensor Salah] {self._of(entity)}: {plain(sensor) or self._what()} {how}"
 
-    def forgotten(self, entity: str, sensor: str | None, seconds: float) -> str:
-        """Say that nobody waits for it any more."""
-        what = f"{self._what()} tidak ditunggu lagi setelah {duration(seconds)}"
-        return f"[Sensor Dilupakan] {self._of(entity)}: {what}{_named(entity, sensor)}"
+    def never_heard(self, entity: str, seconds: float) -> str:
+        """Say that a place which the rules expect never sent anything, for so many seconds."""
+        return f"[Sensor Diam] {self._of(entity)}: {self._what()} belum pernah terkirim sejak {duration(seconds)}"
+
+    def replaced(self, entity: str, old: str, new: str) -> str:
+        """Say that a new sensor has taken a silent one's place."""
+        return f"[Sensor Diganti] {self._of(entity)}: {self._what()} kini dari {plain(new)}, dulu {plain(old)}"
+
+    def retired(self, entity: str, sensor: str | None, seconds: float | None, word: PersonsWord) -> str:
+        """Say that nobody waits for it any more; `seconds`: for how long it was silent, if it was."""
+        after = "" if seconds is None else f" setelah {duration(seconds)}"
+        what = f"{self._what()} tidak ditunggu lagi{after}{_named(entity, sensor)}"
+        return f"[Sensor Dilepas] {self._of(entity)}: {what}, {word.text}"
+
+    def ended(self, entity: str, seconds: float, peak: float | None, word: PersonsWord, at: float) -> str:
+        """Say that a person ended an incident after so many seconds."""
+        puncak = "" if peak is None else f", puncak {self._value(peak)}"
+        lasted = f"{self.stream.label}, {duration(seconds)}{puncak}"
+        return f"[Insiden Diakhiri] {self._of(entity)}: {lasted}, {word.text}{self._time(at)}"
 
     def _of(self, entity: str) -> str:
         return f"{self.stream.entity_label} {plain(entity)}"
@@ -115,6 +143,11 @@ class Words:
 
     def _time(self, at: float) -> str:
         return _dated(at, self.zone)
+
+
+def nobody_waits(entity: str, word: PersonsWord) -> str:
+    """Say that a person's word ended nothing."""
+    return f"[Tidak Dikenal] {plain(entity)}: tidak ada sensor yang ditunggu, {word.text}"
 
 
 def without_rule(entity: str, rule: str, at: float, zone: ZoneInfo) -> str:

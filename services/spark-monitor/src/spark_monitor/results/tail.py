@@ -25,6 +25,9 @@ CAUGHT_UP_SECONDS = 5
 MAX_INCIDENTS = 50_000
 """How many are remembered, should a sender invent warehouses."""
 
+ONCE = records.OVER | {"opened"}
+"""The states that an incident has once."""
+
 Position = tuple[Partition, int, int]
 """A partition, the first offset that is not read, and where reading back would begin."""
 
@@ -217,7 +220,7 @@ class Tail:
     def _incident(self, record: Record, is_new: bool) -> tuple[Any, Result]:  # noqa: FBT001
         incident = records.incident(record.value)
         # An incident opens and closes once; it may be reminded of again, but not of the same moment.
-        moment = None if incident["state"] in {"opened", "closed"} else incident["emitted_at"]
+        moment = None if incident["state"] in ONCE else incident["emitted_at"]
         told = (incident["incident_id"], incident["state"], moment)
         is_repeated = told in self._incidents
         self._incidents[told] = True

@@ -64,9 +64,11 @@ class Part(BaseModel):
 
 
 class Silence(Part):
-    """When a stream's sensor counts as silent, as forgotten, and how often an open silence is said. In seconds.
+    """When a stream's sensor counts as silent, and how often an open silence is said. In seconds.
 
-    `interval` is the time between two readings of a sensor, `silent_after` by default three of them, at least 5 s.
+    `interval` is the time between two readings of a sensor, `silent_after` by default three of them, at least 5 s. A
+    name that came only once is forgotten after `forget_after`. `expected` are places that are missed if they never
+    spoke. Reminders come after `remind_every`, and then at growing intervals, up to a day.
     """
 
     interval: Duration
@@ -77,6 +79,7 @@ class Silence(Part):
     forget_after: Duration = 3600
     remind_every: Duration = 900
     severity: Severity = "warning"
+    expected: tuple[Annotated[str, StringConstraints(min_length=1, max_length=64)], ...] = ()
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -71,7 +71,7 @@ class Report:
         name = record["incident_id"]
         if record["state"] == "opened" and self.since < at <= self.now:
             self.openings.setdefault(name, Opening(at, record["entity_id"], record["rule"]))
-        if record["state"] == "closed":
+        if record["state"] in records.OVER:
             self.open_since.pop(name, None)
         else:
             self.open_since[name] = record["opened_at"]
