@@ -214,6 +214,19 @@ def test_the_rules_own_tests_show_a_changed_limit(tmp_path: Path, java: dict[str
     assert failed.stdout.endswith("11 passed, 1 failed\n")
 
 
+def test_what_the_field_sends_is_judged_through_spark_as_without_it(tmp_path: Path, java: dict[str, str]) -> None:
+    """The unit tests judge the same readings without Spark's decode."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(SHIPPED.read_text("utf-8"), "utf-8")
+    change(rules, {"streams.suhu.fault_values": [85, -127], "streams.suhu.max_step": 30})
+    change(rules, {"streams.suhu.stuck_after": 3600})
+    done = subprocess.run(
+        [sys.executable, "-m", "spark_monitor", "test-rules", str(rules), str(ROOT / "tests/field/faults.test.yaml")],
+        env=os.environ | java, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+
+
 def test_a_rules_test_on_an_unknown_topic_is_said(tmp_path: Path) -> None:
     tests = tmp_path / "rules.test.yaml"
     tests.write_text("- name: strange\n  readings: [{at: 0, topic: sensor-x, suhu: 1}]\n  lines: ''\n")

@@ -43,7 +43,7 @@ class Suhu(_Reading):
 class Kelembaban(_Reading):
     """A relative humidity of a warehouse."""
 
-    kelembaban: Annotated[float, Field(ge=0, le=100, description="%")]
+    kelembaban: Annotated[float, Field(ge=-5, le=105, description="%")]
 
 
 class Mesin(TypedDict):
@@ -81,7 +81,7 @@ class Status(records.Status):
 class Incident(records.Incident):
     """What is told of an incident, a silence or a sensor's wrong clock. Figures are those of the whole time so far."""
 
-    kind: Literal["threshold", "silence", "clock", "action"]
+    kind: Literal["threshold", "silence", "clock", "fault", "action"]
     severity: Name
     closed_at: Moment | None
     peak: Figure | None

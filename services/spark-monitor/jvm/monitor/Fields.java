@@ -62,13 +62,14 @@ public final class Fields implements UDF2<String, byte[], Row> {
 
     /**
      * A stream of the rules: its name and topic, and what the fields of its messages are called; `time` may be null. Its
-     * values lie between `least` and `most`.
+     * values lie between `least` and `most`, and are none of `codes`.
      */
     record Stream(
             String name, String topic, String entity, String value, String time, String sensor, double least,
-            double most, boolean isInteger) implements Serializable {
+            double most, boolean isInteger, ArrayList<Double> codes) implements Serializable {
         boolean takes(Double value) {
-            return value != null && value >= least && value <= most && (!isInteger || value == Math.floor(value));
+            return value != null && value >= least && value <= most && (!isInteger || value == Math.floor(value))
+                    && (codes.isEmpty() || !codes.contains(value));
         }
     }
 
@@ -125,9 +126,11 @@ public final class Fields implements UDF2<String, byte[], Row> {
 
     private Fields(List<List<Object>> streams) {
         for (List<Object> of : streams) {
+            ArrayList<Double> codes = new ArrayList<>();
+            ((List<?>) of.get(9)).forEach(code -> codes.add((Double) code));
             Stream stream = new Stream(
                     (String) of.get(0), (String) of.get(1), (String) of.get(2), (String) of.get(3), (String) of.get(4),
-                    (String) of.get(5), (Double) of.get(6), (Double) of.get(7), (Boolean) of.get(8));
+                    (String) of.get(5), (Double) of.get(6), (Double) of.get(7), (Boolean) of.get(8), codes);
             topics.computeIfAbsent(stream.topic, name -> new Topic(new ArrayList<>(), new HashMap<>())).add(stream);
         }
     }

@@ -76,12 +76,12 @@ KINDS = {
     "limit outside what is plausible": (
         [("above: 70", "above: 170")],
         "above: 70",
-        "alerts.kelembaban_tinggi.above: expected what is plausible for kelembaban, 0 to 100; found 170",
+        "alerts.kelembaban_tinggi.above: expected what is plausible for kelembaban, -5 to 105; found 170",
     ),
     "an entity's limit outside what is plausible": (
-        [("above: 70", "overrides: {G2: -1}\n    above: 70")],
+        [("above: 70", "overrides: {G2: -10}\n    above: 70")],
         "above: 70",
-        "alerts.kelembaban_tinggi.overrides.G2: expected what is plausible for kelembaban, 0 to 100; found -1",
+        "alerts.kelembaban_tinggi.overrides.G2: expected what is plausible for kelembaban, -5 to 105; found -10",
     ),
     "a place that does not exist in a message": (
         [("Kelembaban {value}", "Kelembaban {nilai}")],
@@ -169,9 +169,9 @@ KINDS = {
         "alerts.suhu_tinggi.incident.deadband: expected one by which 80 stays within what is plausible for suhu",
     ),
     "a deadband that is more than the limit": (
-        [("above: 70", "above: 0.5")],
+        [("above: 70", "above: -4.5")],
         "severity: warning",
-        "alerts.kelembaban_tinggi.incident.deadband: expected one by which 0.5 stays within what is plausible",
+        "alerts.kelembaban_tinggi.incident.deadband: expected one by which -4.5 stays within what is plausible",
     ),
     "a severity that is not known": (
         [("severity: warning", "severity: high")],
@@ -189,8 +189,8 @@ KINDS = {
         "streams.suhu.silence: expected interval < silent_after < forget_after",
     ),
     "a range upside down": (
-        [("[0, 100]", "[100, 0]")],
-        "[0, 100]",
+        [("[-5, 105]", "[105, -5]")],
+        "[-5, 105]",
         "streams.kelembaban.plausible: expected [lowest, highest]",
     ),
 }  # fmt: skip
@@ -255,7 +255,7 @@ print(rules_file.load(pathlib.Path(sys.argv[1])).version, end="")
 
 
 def test_all_mistakes_come_in_one_run_by_line() -> None:
-    found = mistakes(("above: 80", "above: 800"), ("above: 70", "above: 700"), ("[0, 100]", "[0, 100, 5]"))
+    found = mistakes(("above: 80", "above: 800"), ("above: 70", "above: 700"), ("[-5, 105]", "[-5, 105, 5]"))
     assert len(found) == 2, "kelembaban's range is wrong, so its limit can't be judged"
     assert [int(each.split(":")[0]) for each in found] == sorted(int(each.split(":")[0]) for each in found)
 

@@ -33,6 +33,9 @@ FIELDS = "reading_fields"
 
 SENSOR_FIELD = "sensor_id"
 
+ERROR_CODE = "SensorFault"
+"""The code of a refusal of what is a sensor's word, but no measurement; then the reading's columns may be used."""
+
 
 def decode(messages: DataFrame, rules: Rules) -> DataFrame:
     """Turn rows of Spark's Kafka source into readings.
@@ -45,7 +48,7 @@ def decode(messages: DataFrame, rules: Rules) -> DataFrame:
     - `stream, entity_id, sensor_id, value`: the reading, `value` in the stream's unit;
     - `sensor_time`: what the sensor's own clock said, null where the message has no time;
     - `event_time`: that, or `received_at` where it is missing or cannot be right; `time_source` is `sensor` or `kafka`;
-    - `refusal`: null, or `struct<code, message>`; then the reading's columns must not be used.
+    - `refusal`: null, or `struct<code, message>`; then the reading's columns must not be used, but for ERROR_CODE.
     """
     _register_fields(messages.sparkSession, rules)
     found = messages.select(
@@ -96,6 +99,7 @@ def _register_fields(spark: SparkSession, rules: Rules) -> None:
             SENSOR_FIELD,
             *map(float, stream.plausible),
             stream.value_type == "integer",
+            list(map(float, stream.fault_values)),
         ]
         for name, stream in rules.streams.items()
     ]
@@ -193,6 +197,11 @@ def refusal_of(rules: Rules) -> Column:
             F.concat(value_field, F.lit(": diharapkan angka, diterima "), _shown("value")),
         ),
         (
+            _is_error_code(rules),
+            ERROR_CODE,
+            F.concat(value_field, F.lit(": "), _shown("value"), F.lit(" adalah kode galat sensor")),
+        ),
+        (
             is_integer & (value != F.floor(value)),
             "InvalidValue",
             F.concat(value_field, F.lit(": diharapkan bilangan bulat, diterima "), _shown("value")),
@@ -219,6 +228,15 @@ def refusal_of(rules: Rules) -> Column:
         ),
     ]
     return F.when(F.col("found.problem").isNotNull(), _first(_unreadable())).otherwise(_first(checks))
+
+
+def _is_error_code(rules: Rules) -> Column:
+    codes = {name: stream.fault_values for name, stream in rules.streams.items() if stream.fault_values}
+    value = F.col("found.value_number")
+    return F.coalesce(
+        *(F.when(F.col("found.stream") == name, value.isin(*map(float, each))) for name, each in codes.items()),
+        F.lit(False),
+    )
 
 
 def _first(checks: list[tuple[Column, str, Column]]) -> Column:

@@ -63,6 +63,12 @@ class SensorClock:
             self._recover(state.fault, received_at)
         return used
 
+    def retire(self, message: str) -> None:
+        """End the fault of a clock whose sensor nobody waits for any more."""
+        if self._state.fault is not None:
+            now = self._journal.now
+            self._record("retired", self._state.fault, message, now, closed_at=now)
+
     def _compare(self, stamp: float, value: float, received_at: float) -> None:
         """Note how far the sensor's clock advanced while Kafka's did."""
         state = self._state

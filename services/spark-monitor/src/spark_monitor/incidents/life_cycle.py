@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from messages.records import Action
 from spark_monitor.incidents.clock import SensorClock
+from spark_monitor.incidents.faults import FaultMachine
 from spark_monitor.incidents.limits import LimitMachine, close_without_rule
 from spark_monitor.incidents.records import Journal, Record
 from spark_monitor.incidents.silences import SilenceMachine, open_silences, retire
@@ -42,7 +43,7 @@ class Reading(NamedTuple):
     """An accepted reading; `value` is in the stream's unit, the times are epoch seconds.
 
     `sensor_time` is what the sensor's own clock said, if it has one; `event_time` is that, or Kafka's `received_at`
-    where the first cannot be right.
+    where the first cannot be right. `is_error_code`: `value` is none.
     """
 
     stream: str
@@ -51,6 +52,7 @@ class Reading(NamedTuple):
     event_time: float
     received_at: float
     sensor_time: float | None = None
+    is_error_code: bool = False
 
 
 class Step(NamedTuple):
@@ -215,6 +217,7 @@ class _Stream:
         self._silences = (
             SilenceMachine(stream.silence, stream, self._state, journal, self._carry_on) if stream.silence else None
         )
+        self._faults = FaultMachine(stream, self._state, journal)
         self._limits = [LimitMachine(rule, stream, self._state, state.limits, journal) for rule in stream.limits]
 
     def timed(self, reading: Reading, stamp: float) -> Reading | None:
@@ -242,10 +245,11 @@ class _Stream:
         state, at = self._state, reading.event_time
         name = self._name(reading.sensor_id)
         sensor = state.sensors.get(name)
+        if reading.is_error_code:
+            self._read_error_code(name, sensor, reading)
+            return
         if sensor is None:
-            sensor = state.sensors[name] = SensorState(
-                at, reading.value, reading.received_at, came_at=reading.received_at
-            )
+            sensor = state.sensors[name] = _new_sensor(reading, reading.value)
             is_newer, is_after_gap = True, False
         else:
             seconds = at - sensor.newest
@@ -254,13 +258,24 @@ class _Stream:
             sensor.seen = max(sensor.seen, reading.received_at)
             if is_newer:
                 self._stream.learn(sensor, seconds)
-                sensor.newest, sensor.value = at, reading.value
         if self._silences is not None:
             self._silences.read(name, sensor, reading.received_at)
         state.seen = max(state.seen, reading.received_at)
         if is_newer:
-            for limit in self._limits:
-                limit.read(name, reading.value, at, is_after_gap=is_after_gap)
+            sensor.newest = at
+            if self._faults.read(name, sensor, reading.value, at, is_after_gap=is_after_gap):
+                sensor.value = reading.value
+                for limit in self._limits:
+                    limit.read(name, reading.value, at, is_after_gap=is_after_gap)
+
+    def _read_error_code(self, name: str, sensor: SensorState | None, reading: Reading) -> None:
+        """Take a value that is none: no limit judges it, and it is no sign of life."""
+        if sensor is None:
+            sensor = self._state.sensors[name] = _new_sensor(reading, None)
+        elif reading.event_time <= sensor.newest:
+            return
+        sensor.newest = reading.event_time
+        self._faults.read_code(name, sensor, reading.value, reading.event_time)
 
     def timers(self) -> Iterator[Timer]:
         """Yield what time does to its sensors and machines."""
@@ -269,6 +284,7 @@ class _Stream:
                 yield Timer(sensor.seen + self._forget_after, partial(self._forget_sensor, name))
         if self._silences is not None:
             yield from self._silences.timers()
+        yield from self._faults.timers()
         for limit in self._limits:
             yield from limit.timers()
 
@@ -303,16 +319,23 @@ class _Stream:
         if self._silences is not None and sensor_id is None and self._state.awaited_since is not None:
             self._silences.retire_expected(word)
         for name in sorted(names & sensors.keys()):
+            self._drop_faults(name, self._stream.words.retired(self._journal.entity_id, name, None, word))
             sensor = sensors.pop(name)
-            self._state.clocks.pop(name, None)
             if self._silences is not None:
                 self._silences.retire(name, sensor, word)
 
-    def _carry_on(self, old: str, new: str) -> None:
+    def _carry_on(self, old: str, new: str, message: str) -> None:
         """Let a new sensor carry on what an old one has begun."""
-        self._state.clocks.pop(old, None)
+        self._drop_faults(old, message)
         for limit in self._limits:
             limit.hand_over(old, new)
+
+    def _drop_faults(self, name: str, message: str) -> None:
+        """End what is wrong with a sensor that is gone."""
+        self._faults.retire(name, self._state.sensors[name], message)
+        clock = self._state.clocks.pop(name, None)
+        if clock is not None:
+            SensorClock(name, clock, self._stream, self._journal).retire(message)
 
     def _is_waited_for(self, sensor: SensorState) -> bool:
         """Say whether a sensor's silence is reported: then time alone does not end it."""
@@ -329,3 +352,8 @@ class _Stream:
         self._state.clocks.pop(name, None)
         for limit in self._limits:
             limit.forget_sensor(name)
+
+
+def _new_sensor(reading: Reading, value: float | None) -> SensorState:
+    at, received_at = reading.event_time, reading.received_at
+    return SensorState(at, value, received_at, came_at=received_at, unchanged_since=at)

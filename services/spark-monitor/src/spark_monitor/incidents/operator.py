@@ -22,7 +22,7 @@ from pyspark.sql.streaming.stateful_processor import (
 
 from messages.records import action as action_record
 from messages.topics import ACTIONS
-from spark_monitor.detection.decode import decode
+from spark_monitor.detection.decode import ERROR_CODE, decode
 from spark_monitor.incidents.life_cycle import LifeCycle, Reading, Step
 from spark_monitor.incidents.records import to_json
 from spark_monitor.incidents.state import StateError
@@ -38,7 +38,7 @@ RETRY_SECONDS = 60
 """When an entity whose timer failed is looked at again."""
 
 FIELDS = ("stream", "sensor_id", "value", "event_time", "received_at", "sensor_time")
-"""Of a reading, in the order of `Reading`."""
+"""Of a reading, in the order of `Reading`, which ends with `is_error_code`."""
 
 LAST_TIMER_SECONDS = 253_402_300_799
 """The end of the year 9999: what is due later is due never."""
@@ -47,13 +47,16 @@ LAST_TIMER_SECONDS = 253_402_300_799
 def incident_records(messages: DataFrame, rules: Rules, time_zone: str) -> DataFrame:
     """Kafka rows in, rows of `record` (JSON) out; `time_zone` is that of the times in the lines."""
     decoded = decode(messages, rules)
-    is_watched = F.col("refusal").isNull() & F.col("stream").isin(*rules.watched_streams)
+    is_error_code = F.coalesce(F.col("refusal.code") == ERROR_CODE, F.lit(False))
+    is_reading = F.col("refusal").isNull() | is_error_code
+    is_watched = is_reading & F.col("stream").isin(*rules.watched_streams)
     # What a person does is keyed by the entity. It is no reading, so `decode` leaves it as it was.
     is_action = F.col("topic") == ACTIONS
     watched = decoded.where(is_watched | is_action).select(
         F.when(is_action, F.col("refused_key").cast("string")).otherwise(F.col("entity_id")).alias("entity_id"),
         F.when(is_action, F.col("refused_value").cast("string")).alias("action"),
         *FIELDS,
+        is_error_code.alias("is_error_code"),
     )
     # In one task, hence without a shuffle.
     return (

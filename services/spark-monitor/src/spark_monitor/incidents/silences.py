@@ -40,9 +40,9 @@ class SilenceMachine:
         stream: WatchedStream,
         state: StreamState,
         journal: Journal,
-        carry_on: Callable[[str, str], None],
+        carry_on: Callable[[str, str, str], None],
     ) -> None:
-        """`carry_on(old, new)` is called when a sensor has taken another one's place."""
+        """`carry_on(old, new, message)` is called when a sensor has taken another one's place."""
         self._carry_on = carry_on
         self._silence = silence
         self._stream = stream
@@ -65,7 +65,7 @@ class SilenceMachine:
                 self._replace(max(silent, key=silent.__getitem__), name)
 
     def retire(self, name: str, sensor: SensorState, word: PersonsWord) -> None:
-        """Report that nobody waits for a sensor any more; with the last one's ends the silence of all."""
+        """Report that nobody waits for a sensor any more; with the last one ends the silence of all."""
         state = self._state
         quiet = sensor.quiet or Quiet(sensor.seen, self._journal.now)
         retire(self._stream, name, quiet, self._journal, word, is_silent=sensor.quiet is not None)
@@ -94,11 +94,11 @@ class SilenceMachine:
 
     def _is_followed(self, name: str, sensor: SensorState) -> bool:
         """Say whether a sensor's own silence may begin; readings without a name are only followed all together."""
-        return bool(name) and sensor.is_known and sensor.quiet is None and self._state.quiet is None
+        return bool(name) and sensor.is_waited_for and sensor.quiet is None and self._state.quiet is None
 
     def _waits_for_all(self) -> bool:
         """Say whether a silence of the whole stream may begin: not again, and not for a lone sensor that is silent."""
-        known = [sensor for sensor in self._state.sensors.values() if sensor.is_known]
+        known = [sensor for sensor in self._state.sensors.values() if sensor.is_waited_for]
         if self._state.quiet is not None or (len(known) == 1 and known[0].quiet is not None):
             return False
         return bool(known) or self._state.awaited_since is not None
@@ -109,7 +109,7 @@ class SilenceMachine:
 
     def _all_silent_at(self) -> float:
         """Return when the slowest of the known sensors counts as silent, and the last reading is long ago."""
-        known = (sensor for sensor in self._state.sensors.values() if sensor.is_known)
+        known = (sensor for sensor in self._state.sensors.values() if sensor.is_waited_for)
         own = (sensor.seen + self._stream.sampling_of(sensor).silent_after for sensor in known)
         if self._state.awaited_since is not None:
             return self._state.awaited_since + max(EXPECTED_SECONDS, self._silence.silent_after)
@@ -118,7 +118,7 @@ class SilenceMachine:
     def _begin_of_all(self) -> None:
         """Begin the silence of the stream; of a lone sensor it is the sensor's own."""
         quiet = Quiet(self._state.seen, self._journal.now)
-        known = {name: sensor for name, sensor in self._state.sensors.items() if sensor.is_known}
+        known = {name: sensor for name, sensor in self._state.sensors.items() if sensor.is_waited_for}
         alone = next(iter(known)) if len(known) == 1 else ""
         if alone:
             known[alone].quiet = quiet
@@ -137,12 +137,13 @@ class SilenceMachine:
     def _replace(self, old: str, new: str) -> None:
         """Let a new sensor take a silent one's place."""
         sensors = self._state.sensors
-        sensor = sensors.pop(old)
+        sensor = sensors[old]
         sensors[new].came_at = None
         quiet = sensor.quiet or Quiet(sensor.seen, self._journal.now)
         message = self._stream.words.replaced(self._journal.entity_id, old, new)
         _record(self._stream, old, "retired", quiet, self._journal, message=message, closed_at=self._journal.now)
-        self._carry_on(old, new)
+        self._carry_on(old, new, message)
+        del sensors[old]
 
     def _remind(self, sensor: str | None, quiet: Quiet) -> None:
         quiet.said = self._journal.now

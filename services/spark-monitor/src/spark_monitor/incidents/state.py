@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -25,12 +25,28 @@ class Quiet:
 
 
 @dataclass(slots=True)
+class SensorFault:
+    """An open fault: its rule, since when and when it was said last, the value and the one before.
+
+    `last_at`: when it showed last, by event time.
+    """
+
+    rule: str
+    since: float
+    said: float
+    value: float
+    before: float
+    last_at: float
+
+
+@dataclass(slots=True)
 class SensorState:
     """A sensor of a stream: its newest reading (event time and value), when Kafka got the last news of it.
 
     `is_known`: it spoke twice. Of a name that came once nobody knows whether it is a sensor: a mistyped or invented one
     must not be called silent. `intervals` are the last between its readings' event times, in seconds; 0 is the rules'.
-    `came_at`: when Kafka got its first reading, None once it has taken a silent sensor's place.
+    `came_at`: when Kafka got its first reading, None once it has taken a silent sensor's place. `unchanged_since`: the
+    event time since which its value is the same; `suspect`: a value that jumped, until the next one confirms it.
     """
 
     newest: float
@@ -40,6 +56,14 @@ class SensorState:
     quiet: Quiet | None = None
     intervals: list[float] = field(default_factory=list)
     came_at: float | None = None
+    unchanged_since: float = 0.0
+    suspect: float | None = None
+    fault: SensorFault | None = None
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether its silence would be news; of one that sends error codes it is known that it does not measure."""
+        return self.is_known and (self.fault is None or self.fault.rule != "rusak")
 
 
 @dataclass(slots=True)
@@ -142,7 +166,7 @@ def to_text(state: EntityState) -> str | None:
                 {
                     sensor: [
                         each.newest, each.value, each.seen, each.is_known, _quiet_list(each.quiet), each.intervals,
-                        each.came_at,
+                        each.came_at, each.unchanged_since, each.suspect, each.fault and astuple(each.fault),
                     ]
                     for sensor, each in stream.sensors.items()
                 },
@@ -184,9 +208,9 @@ def _read(text: str) -> EntityState:
             seen, back_at, quiet and Quiet(*quiet),
             {
                 sensor: SensorState(
-                    newest, value, own_seen, is_known, own_quiet and Quiet(*own_quiet), intervals, *came_at
+                    newest, value, own_seen, is_known, own_quiet and Quiet(*own_quiet), intervals, *_since_1_1(*rest)
                 )
-                for sensor, (newest, value, own_seen, is_known, own_quiet, intervals, *came_at) in sensors.items()
+                for sensor, (newest, value, own_seen, is_known, own_quiet, intervals, *rest) in sensors.items()
             },
             *_clocks_and_awaited(*rest),
         )
@@ -224,6 +248,15 @@ def _read_without_sensors(content: dict[str, Any]) -> EntityState:
         one = SensorLimit(excursion, cleared and Excursion.from_list(cleared), is_beyond=said is not None)
         limits[name] = LimitState({"": one}, excursion.begun, said, is_unknown)
     return EntityState(streams, limits)
+
+
+def _since_1_1(
+    came_at: float | None = None,
+    unchanged_since: float = 0.0,
+    suspect: float | None = None,
+    fault: list[Any] | None = None,
+) -> tuple[float | None, float, float | None, SensorFault | None]:
+    return came_at, unchanged_since, suspect, None if fault is None else SensorFault(*fault)
 
 
 def _clocks_and_awaited(

@@ -1,5 +1,6 @@
 """What the rules say of a stream that is watched for incidents and silence."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
@@ -14,6 +15,8 @@ SLOWER = 1.5
 
 LONGEST_INTERVAL = 2 * 3_600
 """No sensor is believed to be slower, in seconds: who reports each hour may be late."""
+
+REMIND_SECONDS = 900
 
 LEARNED_FROM = 5
 """Intervals. Their lower median is not misled by an outage."""
@@ -38,8 +41,15 @@ class WatchedStream:
     words: Words
     sampling: Sampling
     late_after: float
+    max_step: float
+    stuck_after: float
     silence: Silence | None
     limits: tuple[LimitRule, ...]
+
+    @property
+    def fault_remind_every(self) -> float:
+        """After how many seconds a fault of a sensor is reminded of first."""
+        return REMIND_SECONDS if self.silence is None else self.silence.remind_every
 
     def expects(self, entity_id: str) -> bool:
         """Say whether the rules name a place as one that must send."""
@@ -73,6 +83,8 @@ def watched_streams(rules: Rules, zone: ZoneInfo) -> Mapping[str, WatchedStream]
             Words(stream, zone),
             Sampling.of(stream),
             stream.late_after,
+            math.inf if stream.max_step is None else stream.max_step,
+            math.inf if stream.stuck_after is None else stream.stuck_after,
             stream.silence,
             tuple(
                 LimitRule(rule, alert, alert.incident)

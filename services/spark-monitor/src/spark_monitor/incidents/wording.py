@@ -95,6 +95,26 @@ class Words:
         what = f"{self._what()} terkirim lagi setelah {duration(seconds)}"
         return f"[Sensor Kembali] {self._of(entity)}: {what}{_named(entity, sensor)}"
 
+    def error_code(self, entity: str, sensor: str, value: float) -> str:
+        """Say that a sensor sends an error code for a value."""
+        what = f"{self._what()} {self._value(value)} adalah kode galat"
+        return f"[Sensor Rusak] {self._of(entity)}: {what}{_named(entity, sensor)}"
+
+    def jumps(self, entity: str, sensor: str, before: float, value: float) -> str:
+        """Say that a sensor's value jumps further than it can."""
+        what = f"{self._what()} dari {self._value(before)} ke {self._value(value)}"
+        return f"[Sensor Melompat] {self._of(entity)}: {what}{_named(entity, sensor)}"
+
+    def stuck(self, entity: str, sensor: str, value: float, seconds: float) -> str:
+        """Say that a sensor's value has not changed for so many seconds."""
+        what = f"{self._what()} {self._value(value)} tidak berubah sejak {duration(seconds)}"
+        return f"[Sensor Macet] {self._of(entity)}: {what}{_named(entity, sensor)}"
+
+    def measures(self, entity: str, sensor: str, seconds: float) -> str:
+        """Say that a sensor measures again after so many seconds."""
+        what = f"{self._what()} terukur lagi setelah {duration(seconds)}"
+        return f"[Sensor Normal] {self._of(entity)}: {what}{_named(entity, sensor)}"
+
     def clock_is_off(self, entity: str, sensor: str, behind: float, *, uses_kafka: bool) -> str:
         """Say that a sensor's clock is so many seconds behind, or, negative, ahead; whether Kafka's counts instead."""
         how = f"tertinggal {duration(behind)}" if behind > 0 else f"{duration(-behind)} di depan"

@@ -92,8 +92,9 @@ class Stream(Part):
     """One quantity: where its readings come from, how they look, and what is physically plausible (in `unit`).
 
     `entity_label` is what an entity is called in the lines about incidents. A sensor whose readings arrive one by one
-    and whose clock is further behind than `late_after` (seconds) is judged by Kafka's. Without `silence`, nobody waits
-    for a reading.
+    and whose clock is further behind than `late_after` (seconds) is judged by Kafka's. `fault_values` are error codes
+    that a sensor sends for a value; a value that changes by more than `max_step` (in `unit`) from one reading to the
+    next, or not at all for `stuck_after` (seconds), is a fault, too. Without `silence`, nobody waits for a reading.
     """
 
     topic: TopicName
@@ -106,6 +107,9 @@ class Stream(Part):
     event_time: JsonField = "timestamp"
     entity_label: Annotated[str, StringConstraints(min_length=1)] = "Gudang"
     late_after: Duration = 3600
+    fault_values: tuple[FiniteFloat, ...] = ()
+    max_step: Duration | None = None
+    stuck_after: Duration | None = None
     silence: Silence | None = None
 
     @field_validator("plausible")
