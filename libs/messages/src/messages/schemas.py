@@ -93,6 +93,7 @@ class Incident(records.Incident):
     gap_seconds: Figure | None
     mkt: Figure | None
     rules_version: Name
+    late: bool | None
     stream: Name | None
     topic: Name | None
     sensor_id: Name | None

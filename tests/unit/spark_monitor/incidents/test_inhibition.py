@@ -278,6 +278,7 @@ def test_a_causes_record_has_every_field() -> None:
         "closed_at": None,
         "duration_seconds": 6,
         "rules_version": RULES.version,
+        "late": None,
         "message": "[Sumber Diam] sensor-suhu: tidak ada data sejak 6 detik",
         "topic": MESIN,
         "event_time": T + 6,

@@ -110,6 +110,7 @@ def test_an_incident_opens_after_its_delay_and_began_at_its_first_reading() -> N
         "gap_seconds": 0,
         "mkt": pytest.approx(84.31),
         "rules_version": SHIPPED.version,
+        "late": None,
         "message": "[Insiden Dibuka] Gudang G1: Suhu 84.31°C > 80 - 2026-11-22 11:29:18",
         "stream": "suhu",
         "topic": SUHU,

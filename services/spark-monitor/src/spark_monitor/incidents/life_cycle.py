@@ -12,13 +12,14 @@ from itertools import islice
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from messages.records import Action
+from messages.records import LAST_MOMENT, Action
 from spark_monitor.incidents.clock import SensorClock
 from spark_monitor.incidents.faults import FaultMachine
+from spark_monitor.incidents.late import LateReadings
 from spark_monitor.incidents.limits import LimitMachine, close_without_rule
 from spark_monitor.incidents.records import Journal, Record
 from spark_monitor.incidents.silences import SilenceMachine, open_silences, retire
-from spark_monitor.incidents.state import ClockState, EntityState, SensorState, StreamState, from_text, to_text
+from spark_monitor.incidents.state import ClockState, EntityState, Gap, SensorState, StreamState, from_text, to_text
 from spark_monitor.incidents.timers import Timer, fire, next_due
 from spark_monitor.incidents.watched import LONGEST_INTERVAL, WatchedStream, watched_streams
 from spark_monitor.incidents.wording import PersonsWord, nobody_waits
@@ -219,6 +220,7 @@ class _Stream:
         )
         self._faults = FaultMachine(stream, self._state, journal)
         self._limits = [LimitMachine(rule, stream, self._state, state.limits, journal) for rule in stream.limits]
+        self._late = LateReadings(stream, self._state, self._limits, journal)
 
     def timed(self, reading: Reading, stamp: float) -> Reading | None:
         """Return a reading with the time that it is judged by; `stamp` is what its sensor's clock said.
@@ -261,7 +263,11 @@ class _Stream:
         if self._silences is not None:
             self._silences.read(name, sensor, reading.received_at)
         state.seen = max(state.seen, reading.received_at)
-        if is_newer:
+        if not is_newer:
+            self._late.read(name, sensor, reading.value, at)
+        else:
+            if is_after_gap:
+                self._late.note_gap(name, sensor, at, reading.value)
             sensor.newest = at
             if self._faults.read(name, sensor, reading.value, at, is_after_gap=is_after_gap):
                 sensor.value = reading.value
@@ -285,6 +291,7 @@ class _Stream:
         if self._silences is not None:
             yield from self._silences.timers()
         yield from self._faults.timers()
+        yield from self._late.timers()
         for limit in self._limits:
             yield from limit.timers()
 
@@ -356,4 +363,5 @@ class _Stream:
 
 def _new_sensor(reading: Reading, value: float | None) -> SensorState:
     at, received_at = reading.event_time, reading.received_at
-    return SensorState(at, value, received_at, came_at=received_at, unchanged_since=at)
+    before = [] if value is None else [Gap(-LAST_MOMENT, at, value, [])]
+    return SensorState(at, value, received_at, came_at=received_at, unchanged_since=at, gaps=before)

@@ -1,6 +1,7 @@
 """One alert's limit at one entity: normal, pending, open, clearing; of an open one without readings, unknown."""
 
-from collections.abc import Collection, Iterator
+import math
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property, partial
 from zoneinfo import ZoneInfo
 
@@ -37,6 +38,35 @@ class LimitMachine:
     @cached_property
     def _limit(self) -> Limit:
         return Limit.of(self._rule.alert, self._journal.entity_id)
+
+    @property
+    def name(self) -> str:
+        """The alert's."""
+        return self._rule.name
+
+    def is_beyond(self, name: str) -> bool:
+        """Say whether a sensor is part of an open incident."""
+        state = self._states.get(self._rule.name)
+        return state is not None and name in state.beyond
+
+    def judge_late(self, name: str, readings: Sequence[tuple[float, float]], silent_after: float) -> None:
+        """Record the episodes in a sensor's readings (event time, value) that came late, in order; all are over."""
+        journal = self._journal.of_late_readings()
+        late = LimitMachine(self._rule, self._stream, self._known, {}, journal)
+        last = -math.inf
+        for at, value in readings:
+            late.read(name, value, at, is_after_gap=at - last > silent_after)
+            last = at
+        late.end(last)
+        self._journal.records += journal.records
+
+    def end(self, at: float) -> None:
+        """Close what is open with a sensor's last reading."""
+        state = self._states.get(self._rule.name)
+        if state is not None and state.is_open:
+            for sensor in state.beyond.values():
+                sensor.cleared = sensor.cleared or sensor.excursion
+            self._close(state, at)
 
     @property
     def is_open(self) -> bool:

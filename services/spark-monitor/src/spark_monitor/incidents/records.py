@@ -1,9 +1,10 @@
 """The records about an entity's incidents and silences, as they are in the incidents' topic. No I/O."""
 
 import json
-from typing import Any
+from typing import Any, Self
 
 from messages import schemas
+from spark_monitor.incidents.wording import late
 
 Record = dict[str, Any]
 """A message of the incidents' topic."""
@@ -11,7 +12,7 @@ Record = dict[str, Any]
 FIELDS = (
     "incident_id", "kind", "state", "entity_id", "rule", "severity", "opened_at", "closed_at",
     "peak", "mean", "duration_seconds", "degree_minutes", "readings", "coverage", "gap_seconds", "mkt",
-    "rules_version", "message", "stream", "topic", "sensor_id", "sensors", "unit", "threshold", "event_time",
+    "rules_version", "late", "message", "stream", "topic", "sensor_id", "sensors", "unit", "threshold", "event_time",
     "time_source", "emitted_at", "schema_version",
 )  # fmt: skip
 """Of a record, in this order. `event_time` is when that was which made the record (a reading, or the clock),
@@ -21,11 +22,16 @@ FIELDS = (
 class Journal:
     """What is recorded of one entity while it is worked on; `now` is the clock (epoch seconds)."""
 
-    def __init__(self, entity_id: str, rules_version: str, now: float) -> None:
+    def __init__(self, entity_id: str, rules_version: str, now: float, *, is_late: bool = False) -> None:
         self.entity_id = entity_id
         self.now = now
         self.records: list[Record] = []
         self._version = rules_version
+        self._is_late = is_late
+
+    def of_late_readings(self) -> Self:
+        """Return another one, whose records are of readings that came late."""
+        return type(self)(self.entity_id, self._version, self.now, is_late=True)
 
     def add(self, **given: Any) -> None:  # noqa: ANN401 - a record's fields
         """Add a record; the fields that are not given are null."""
@@ -35,6 +41,8 @@ class Journal:
             "emitted_at": self.now,
             "schema_version": schemas.VERSION,
         }
+        if self._is_late:
+            given |= {"late": True, "message": late(given["message"])}
         self.records.append(dict.fromkeys(FIELDS) | everywhere | given)
 
     def incident_id(self, what: str, since: float, sensor: str | None = None) -> str:

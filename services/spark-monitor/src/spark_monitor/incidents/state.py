@@ -1,7 +1,9 @@
 """What is known of an entity between two calls, and its JSON text. Times are epoch seconds."""
 
+from __future__ import annotations
+
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
@@ -22,6 +24,29 @@ class Quiet:
 
     since: float
     said: float
+
+
+@dataclass(slots=True)
+class Gap:
+    """A time in which a sensor was not heard, in event time, and the value with which it was heard again.
+
+    `beyond`: the alerts whose limit it was beyond around it. The time before a sensor's first reading is a gap, too.
+    """
+
+    since: float
+    until: float
+    value: float
+    beyond: list[str]
+
+    def without(self, readings: Sequence[tuple[float, float]], silent_after: float) -> list[Gap]:
+        """Return what is left of it when some readings (event time, value) fill it."""
+        ends = [*readings, (self.until, self.value)]
+        starts = [self.since, *(at for at, _ in readings)]
+        return [
+            Gap(since, at, value, self.beyond)
+            for since, (at, value) in zip(starts, ends, strict=True)
+            if at - since > silent_after
+        ]
 
 
 @dataclass(slots=True)
@@ -47,6 +72,7 @@ class SensorState:
     must not be called silent. `intervals` are the last between its readings' event times, in seconds; 0 is the rules'.
     `came_at`: when Kafka got its first reading, None once it has taken a silent sensor's place. `unchanged_since`: the
     event time since which its value is the same; `suspect`: a value that jumped, until the next one confirms it.
+    `late` is what came late and is not judged yet, `late_at` when (the clock).
     """
 
     newest: float
@@ -59,6 +85,9 @@ class SensorState:
     unchanged_since: float = 0.0
     suspect: float | None = None
     fault: SensorFault | None = None
+    gaps: list[Gap] = field(default_factory=list)
+    late: list[tuple[float, float]] = field(default_factory=list)
+    late_at: float = 0.0
 
     @property
     def is_waited_for(self) -> bool:
@@ -167,6 +196,7 @@ def to_text(state: EntityState) -> str | None:
                     sensor: [
                         each.newest, each.value, each.seen, each.is_known, _quiet_list(each.quiet), each.intervals,
                         each.came_at, each.unchanged_since, each.suspect, each.fault and astuple(each.fault),
+                        [astuple(gap) for gap in each.gaps], *([each.late, each.late_at] if each.late else []),
                     ]
                     for sensor, each in stream.sensors.items()
                 },
@@ -255,8 +285,14 @@ def _since_1_1(
     unchanged_since: float = 0.0,
     suspect: float | None = None,
     fault: list[Any] | None = None,
-) -> tuple[float | None, float, float | None, SensorFault | None]:
-    return came_at, unchanged_since, suspect, None if fault is None else SensorFault(*fault)
+    gaps: Sequence[list[Any]] = (),
+    *late: Any,  # noqa: ANN401 - readings, and when they came
+) -> tuple[Any, ...]:
+    readings, late_at = late or ([], 0.0)
+    return (
+        came_at, unchanged_since, suspect, None if fault is None else SensorFault(*fault),
+        [Gap(*gap) for gap in gaps], [(at, value) for at, value in readings], late_at,
+    )  # fmt: skip
 
 
 def _clocks_and_awaited(

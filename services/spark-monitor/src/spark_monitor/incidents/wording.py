@@ -170,6 +170,11 @@ def nobody_waits(entity: str, word: PersonsWord) -> str:
     return f"[Tidak Dikenal] {plain(entity)}: tidak ada sensor yang ditunggu, {word.text}"
 
 
+def late(message: str) -> str:
+    """Return a line about readings that came late."""
+    return f"{message} (data terlambat)"
+
+
 def without_rule(entity: str, rule: str, at: float, zone: ZoneInfo) -> str:
     """Say that an incident ends because its rule is gone."""
     return f"[Insiden Selesai] {plain(entity)}: aturan {rule} tidak ada lagi{_dated(at, zone)}"
