@@ -195,7 +195,7 @@ def test_a_silence_is_found_by_the_clock_and_ends_with_a_reading(running: Runnin
     assert 5 <= late < 5 + 3 + 2, "the test's own start-up takes a little, too"
     running.wait_for("suhu_tinggi unknown")
     running.source.add(steady("G1", time.time(), 1, 85.0))
-    running.wait_for("diam closed")
+    running.wait_for("diam recovered")
     running.wait_for("suhu_tinggi reminder")
     assert not [record for record in running.records if record["rule"] == "suhu_tinggi" and record["state"] == "closed"]
 

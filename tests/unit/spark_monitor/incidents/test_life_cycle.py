@@ -753,3 +753,11 @@ def test_a_forgotten_sensors_part_is_carried_on_beside_readings_without_a_name()
     fed(warehouse, [reading(at, 84, None) for at in range(40, 4000)])
     found = fed(warehouse, [reading(at, 75, None) for at in range(4000, 4031)])
     assert [(each["state"], each["peak"]) for each in found if each["kind"] == "threshold"] == [("closed", 95)]
+
+
+@pytest.mark.parametrize("slow", ["G1", "a"])
+def test_the_rules_may_give_a_place_or_a_sensor_its_interval(slow: str) -> None:
+    warehouse = Warehouse(changed(silence={"interval": 1, "intervals": {slow: 60}}))
+    warehouse.suhu({0: 75, 1: 75})
+    assert warehouse.look(180) == [], "three of its intervals"
+    assert said(warehouse.look(181)) == ["[Sensor Diam] Gudang G1: suhu tidak terkirim sejak 3 menit (a)"]

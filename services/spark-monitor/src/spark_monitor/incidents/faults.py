@@ -51,7 +51,7 @@ class FaultMachine:
         sensor.suspect = None
         if value != last or is_after_gap:
             sensor.unchanged_since = at
-        elif sensor.fault is None and at - sensor.unchanged_since >= self._stuck_after(sensor):
+        elif sensor.fault is None and at - sensor.unchanged_since >= self._stuck_after(name, sensor):
             since = sensor.unchanged_since
             self._begin(name, sensor, SensorFault(STUCK, since, self._journal.now, value, value, at))
         return True
@@ -70,9 +70,9 @@ class FaultMachine:
             if fault is not None:
                 yield Timer(next_reminder(fault.since, fault.said, every), partial(self._remind, name, fault))
 
-    def _stuck_after(self, sensor: SensorState) -> float:
+    def _stuck_after(self, name: str, sensor: SensorState) -> float:
         """Return for how many seconds a sensor's value may be the same: a slow one's may, for some readings."""
-        interval = self._stream.sampling_of(sensor).interval or 0
+        interval = self._stream.sampling_of(name, sensor).interval or 0
         return max(self._stream.stuck_after, STUCK_READINGS * interval)
 
     def _jumps(self, value: float, last: float) -> bool:

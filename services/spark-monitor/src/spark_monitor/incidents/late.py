@@ -58,7 +58,7 @@ class LateReadings:
     def _judge(self, name: str, sensor: SensorState) -> None:
         readings = sorted(dict(sensor.late).items())
         sensor.late = []
-        silent_after = self._stream.sampling_of(sensor).silent_after
+        silent_after = self._stream.sampling_of(name, sensor).silent_after
         left: list[Gap] = []
         for gap in sensor.gaps:
             inside = [(at, value) for at, value in readings if gap.since < at < gap.until]

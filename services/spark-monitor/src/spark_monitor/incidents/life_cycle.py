@@ -181,7 +181,9 @@ class _Entity:
     def _stream(self, stream: WatchedStream) -> "_Stream":
         found = self._streams.get(stream.name)
         if found is None:
-            found = self._streams[stream.name] = _Stream(stream, self._state, self._journal)
+            found = self._streams[stream.name] = _Stream(
+                stream.of_place(self._journal.entity_id), self._state, self._journal
+            )
         return found
 
     def _forget(self, name: str) -> None:
@@ -255,7 +257,7 @@ class _Stream:
             is_newer, is_after_gap = True, False
         else:
             seconds = at - sensor.newest
-            is_newer, is_after_gap = seconds > 0, seconds > self._stream.sampling_of(sensor).silent_after
+            is_newer, is_after_gap = seconds > 0, seconds > self._stream.sampling_of(name, sensor).silent_after
             sensor.is_known = sensor.is_known or seconds != 0
             sensor.seen = max(sensor.seen, reading.received_at)
             if is_newer:

@@ -200,7 +200,7 @@ class LimitMachine:
             self.forget()
 
     def _sampling(self, name: str) -> Sampling:
-        return self._stream.sampling_of(self._known.sensors.get(name))
+        return self._stream.sampling_of(name, self._known.sensors.get(name))
 
     # --- the incident -------------------------------------------------------------------------------------------------
 

@@ -87,7 +87,7 @@ class SilenceMachine:
             yield Timer(self._all_silent_at(), self._begin_of_all)
         for name, sensor in list(state.sensors.items()):
             if name in state.sensors and self._is_followed(name, sensor):
-                yield Timer(self._silent_at(sensor), partial(self._begin_of_one, name, sensor))
+                yield Timer(self._silent_at(name, sensor), partial(self._begin_of_one, name, sensor))
         for name_or_all, quiet in self._reminded():
             at = next_reminder(quiet.since, quiet.said, self._silence.remind_every)
             yield Timer(at, partial(self._remind, name_or_all, quiet))
@@ -103,14 +103,14 @@ class SilenceMachine:
             return False
         return bool(known) or self._state.awaited_since is not None
 
-    def _silent_at(self, sensor: SensorState) -> float:
+    def _silent_at(self, name: str, sensor: SensorState) -> float:
         """Return when a sensor counts as silent; after a silence of all, each has the time again to speak again."""
-        return max(sensor.seen, self._state.back_at) + self._stream.sampling_of(sensor).silent_after
+        return max(sensor.seen, self._state.back_at) + self._stream.sampling_of(name, sensor).silent_after
 
     def _all_silent_at(self) -> float:
         """Return when the slowest of the known sensors counts as silent, and the last reading is long ago."""
-        known = (sensor for sensor in self._state.sensors.values() if sensor.is_waited_for)
-        own = (sensor.seen + self._stream.sampling_of(sensor).silent_after for sensor in known)
+        known = ((name, sensor) for name, sensor in self._state.sensors.items() if sensor.is_waited_for)
+        own = (sensor.seen + self._stream.sampling_of(name, sensor).silent_after for name, sensor in known)
         if self._state.awaited_since is not None:
             return self._state.awaited_since + max(EXPECTED_SECONDS, self._silence.silent_after)
         return max(self._state.seen + self._silence.silent_after, *own)

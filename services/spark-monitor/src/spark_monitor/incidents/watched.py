@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from spark_monitor.incidents.excursion import Sampling
@@ -55,16 +56,31 @@ class WatchedStream:
         """Say whether the rules name a place as one that must send."""
         return self.silence is not None and entity_id in self.silence.expected
 
-    def sampling_of(self, sensor: SensorState | None) -> Sampling:
+    def of_place(self, entity_id: str) -> Self:
+        """Return the stream as it is measured at a place."""
+        interval = self._interval_of(entity_id)
+        return self if interval is None else replace(self, sampling=self._sampled(interval))
+
+    def sampling_of(self, name: str, sensor: SensorState | None) -> Sampling:
         """Return how a sensor measures: as the rules say, or at its usual interval if that is clearly longer."""
+        interval = self._interval_of(name)
+        if interval is not None:
+            return self._sampled(interval)
         if sensor is None or not any(sensor.intervals):
             return self.sampling
         # The lower median.
         usual = min(sorted(sensor.intervals)[(len(sensor.intervals) - 1) // 2], LONGEST_INTERVAL)
         if not usual:
             return self.sampling
-        silent_after = max(self.sampling.silent_after, SILENT_INTERVALS * usual)
-        return replace(self.sampling, interval=usual, silent_after=silent_after)
+        return self._sampled(usual)
+
+    def _interval_of(self, name: str) -> float | None:
+        """Return the interval that the rules give to a place or a sensor."""
+        return None if self.silence is None else self.silence.intervals.get(name)
+
+    def _sampled(self, interval: float) -> Sampling:
+        silent_after = max(self.sampling.silent_after, SILENT_INTERVALS * interval)
+        return replace(self.sampling, interval=interval, silent_after=silent_after)
 
     def learn(self, sensor: SensorState, interval: float) -> None:
         """Note the time (seconds) between a sensor's newest two readings; 0 for what the rules say."""

@@ -66,12 +66,14 @@ class Part(BaseModel):
 class Silence(Part):
     """When a stream's sensor counts as silent, and how often an open silence is said. In seconds.
 
-    `interval` is the time between two readings of a sensor, `silent_after` by default three of them, at least 5 s. A
-    name that came only once is forgotten after `forget_after`. `expected` are places that are missed if they never
-    spoke. Reminders come after `remind_every`, and then at growing intervals, up to a day.
+    `interval` is the time between two readings of a sensor, `intervals` has those of slower places and sensors, by
+    name. `silent_after` is by default three intervals, at least 5 s. A name that came only once is forgotten after
+    `forget_after`. `expected` are places that are missed if they never spoke. Reminders come after `remind_every`, and
+    then at growing intervals, up to a day.
     """
 
     interval: Duration
+    intervals: Mapping[str, Duration] = {}
     silent_after: Annotated[
         Duration,
         Field(default_factory=lambda given: max(SHORTEST_SILENCE, SILENT_INTERVALS * given.get("interval", 0))),
