@@ -224,7 +224,7 @@ def test_what_the_field_sends_is_judged_through_spark_as_without_it(tmp_path: Pa
         [sys.executable, "-m", "spark_monitor", "test-rules", str(rules), str(ROOT / "tests/field/faults.test.yaml")],
         env=os.environ | java, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_rules_test_on_an_unknown_topic_is_said(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ package monitor;
 record Clock(double stamp, double value, double received, double newest, double steady, double still) {
     static final double LIVE_SECONDS = 2;
     private static final double AT_MOST_A_STEP = LIVE_SECONDS / 2;
+    private static final double LONG_STEP_SECONDS = 10;
+    private static final double LONG_STEP_SHARE = 0.05;
     private static final double STEP_SHARE = 0.5;
     private static final double CLOSE_SECONDS = 10;
 
@@ -27,7 +29,8 @@ record Clock(double stamp, double value, double received, double newest, double 
         }
         double step = stamp - this.stamp;
         double arrival = Math.max(0, received - this.received);
-        double counted = Math.min(arrival, AT_MOST_A_STEP);
+        boolean isLong = arrival >= LONG_STEP_SECONDS && Math.abs(step - arrival) <= LONG_STEP_SHARE * arrival;
+        double counted = isLong ? LIVE_SECONDS : Math.min(arrival, AT_MOST_A_STEP);
         if (step == 0) {
             return new Clock(stamp, value, this.received + arrival, newest, steady, capped(still + counted));
         }

@@ -387,7 +387,8 @@ def test_a_sensor_that_was_replaced_at_once_is_not_called_silent() -> None:
     assert warehouse.look(10) == []
 
 
-def test_a_new_sensor_takes_one_place_only() -> None:
+def test_in_a_room_of_several_a_new_sensor_takes_nobodys_place() -> None:
+    """It may be an additional one, and the silent one is dead."""
     warehouse = Warehouse()
     warehouse.suhu({0: 75, 1: 75}, "a")
     warehouse.suhu({0.5: 75, 1.5: 75}, "b")
@@ -395,7 +396,7 @@ def test_a_new_sensor_takes_one_place_only() -> None:
     warehouse.look(8)
     warehouse.steady(30, 40, 75, "new")
     told = said(warehouse.records) + said(warehouse.look(40))
-    assert sorted(line.split("]")[0] for line in told) == ["[Sensor Diam", "[Sensor Diganti"]
+    assert sorted(line.split("]")[0] for line in told) == ["[Sensor Diam", "[Sensor Diam"]
 
 
 def test_an_old_neighbour_takes_no_place() -> None:

@@ -16,7 +16,10 @@ LIVE_SECONDS = 2
 """For so long a sensor's times must advance as Kafka's clock does before its readings count as arriving one by one."""
 
 AT_MOST_A_STEP = LIVE_SECONDS / 2
-"""What a step between two readings counts for, however long it is: one alone shows nothing."""
+"""What a step between two readings counts for: one alone shows little."""
+
+LONG_STEP_SECONDS, LONG_STEP_SHARE = 10, 0.05
+"""A step as long as this, in which the two clocks differ by no larger share, is no chance: it shows enough alone."""
 
 STEP_SHARE = 0.5
 """Of the longer of the two clocks' steps, what the other may differ by: the way to Kafka takes no constant time."""
@@ -73,7 +76,8 @@ class SensorClock:
         """Note how far the sensor's clock advanced while Kafka's did."""
         state = self._state
         step, arrival = stamp - state.stamp, max(0, received_at - state.received)
-        counted = min(arrival, AT_MOST_A_STEP)
+        is_long = arrival >= LONG_STEP_SECONDS and abs(step - arrival) <= LONG_STEP_SHARE * arrival
+        counted = LIVE_SECONDS if is_long else min(arrival, AT_MOST_A_STEP)
         if step == 0:
             state.still = min(state.still + counted, LIVE_SECONDS)
         else:

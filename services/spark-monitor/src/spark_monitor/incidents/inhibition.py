@@ -164,8 +164,10 @@ class Inhibition:
         """Return a record that had to wait with the words of now."""
         words = Words(self._streams[record["stream"]], ZoneInfo("UTC"))  # no time of day is in them
         seconds = now - record["opened_at"]
+        entity, sensor = record["entity_id"], record["sensor_id"]
+        never_spoke = record.get("readings") == 0
         return record | {
-            "message": words.silent(record["entity_id"], record["sensor_id"], seconds),
+            "message": words.never_heard(entity, seconds) if never_spoke else words.silent(entity, sensor, seconds),
             "duration_seconds": seconds,
             "emitted_at": now,
         }

@@ -64,7 +64,7 @@ class LateReadings:
             inside = [(at, value) for at, value in readings if gap.since < at < gap.until]
             if inside:
                 for limit in self._limits:
-                    if limit.name not in gap.beyond:
+                    if limit.name not in gap.beyond and not limit.covers(name, gap.since):
                         limit.judge_late(name, [*inside, (gap.until, gap.value)], silent_after)
             left += gap.without(inside, silent_after)
         sensor.gaps = left[-MOST_GAPS:]

@@ -49,6 +49,11 @@ class LimitMachine:
         state = self._states.get(self._rule.name)
         return state is not None and name in state.beyond
 
+    def covers(self, name: str, at: float) -> bool:
+        """Say whether a time is within what is pending or open of a sensor."""
+        state = self._states.get(self._rule.name)
+        return state is not None and name in state.sensors and state.sensors[name].excursion.begun <= at
+
     def judge_late(self, name: str, readings: Sequence[tuple[float, float]], silent_after: float) -> None:
         """Record the episodes in a sensor's readings (event time, value) that came late, in order; all are over."""
         journal = self._journal.of_late_readings()
@@ -170,13 +175,14 @@ class LimitMachine:
     def _read_while_beyond(
         self, state: LimitState, sensor: SensorLimit, value: float, at: float, name: str, *, is_after_gap: bool
     ) -> None:
-        if state.is_unknown and not self._is_over(sensor):
+        was_over = self._is_over(sensor)
+        if state.is_unknown and not was_over:
             state.is_unknown = False
             self._remind(state)
         sensor.excursion.hold_until(at, self._limit, self._sampling(name))
         if not self._limit.is_cleared(value):
             sensor.cleared = None
-        elif sensor.cleared is None or is_after_gap:
+        elif sensor.cleared is None or (is_after_gap and not was_over):
             # Of the time in a gap nobody knows: it ends nothing.
             sensor.cleared = sensor.excursion.copy()
         sensor.excursion.take(value, self._limit)

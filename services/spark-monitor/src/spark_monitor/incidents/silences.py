@@ -1,8 +1,8 @@
 """The silence of one entity's stream: of single sensors, and of all of them together.
 
 Silence is judged by the clock, beside the time at which Kafka got a reading. It ends when data comes, or by a person's
-word; time ends none. A sensor that is new since another one fell silent takes its place: a device that was exchanged, a
-container that was made again.
+word; time ends none. A sensor that is new since the only one of a place fell silent takes its place: a device that was
+exchanged, a container that was made again.
 """
 
 from collections.abc import Callable, Iterator
@@ -59,10 +59,9 @@ class SilenceMachine:
         if sensor.quiet is not None and received_at > sensor.quiet.since:
             self._end(name, sensor.quiet, received_at)
             sensor.quiet = None
-        if name and sensor.is_known and sensor.came_at is not None:
-            silent = {each: old.seen for each, old in state.sensors.items() if old.quiet and old.seen < sensor.came_at}
-            if silent:
-                self._replace(max(silent, key=silent.__getitem__), name)
+        silent = next((each for each, old in state.sensors.items() if old.quiet is not None), None)
+        if silent is not None and self._successor(silent) == name:
+            self._replace(silent, name)
 
     def retire(self, name: str, sensor: SensorState, word: PersonsWord) -> None:
         """Report that nobody waits for a sensor any more; with the last one ends the silence of all."""
@@ -127,12 +126,23 @@ class SilenceMachine:
         self._tell_silent("opened", alone or None, quiet)
 
     def _begin_of_one(self, name: str, sensor: SensorState) -> None:
-        for other, new in self._state.sensors.items():
-            if other and new.is_known and new.came_at is not None and new.came_at > sensor.seen:
-                self._replace(name, other)
-                return
+        successor = self._successor(name)
+        if successor is not None:
+            self._replace(name, successor)
+            return
         sensor.quiet = Quiet(sensor.seen, self._journal.now)
         self._tell_silent("opened", name, sensor.quiet)
+
+    def _successor(self, name: str) -> str | None:
+        """Return the sensor that has taken the place of a silent one: the only other one, and new since then.
+
+        In a room of several sensors nobody knows which of them an additional one replaces.
+        """
+        others = [each for each, sensor in self._state.sensors.items() if each != name and sensor.is_known]
+        if len(others) != 1 or not others[0] or not name:
+            return None
+        came_at = self._state.sensors[others[0]].came_at
+        return others[0] if came_at is not None and came_at > self._state.sensors[name].seen else None
 
     def _replace(self, old: str, new: str) -> None:
         """Let a new sensor take a silent one's place."""
@@ -159,11 +169,10 @@ class SilenceMachine:
 
     def _tell_silent(self, word: str, sensor: str | None, quiet: Quiet) -> None:
         seconds = self._journal.now - quiet.since
-        words = self._stream.words
+        words, entity = self._stream.words, self._journal.entity_id
         never_spoke = self._state.awaited_since is not None
-        say = words.never_heard if never_spoke else partial(words.silent, sensor=sensor)
-        message = say(self._journal.entity_id, seconds=seconds)
-        _record(self._stream, sensor, word, quiet, self._journal, message=message)
+        message = words.never_heard(entity, seconds) if never_spoke else words.silent(entity, sensor, seconds)
+        _record(self._stream, sensor, word, quiet, self._journal, message=message, readings=0 if never_spoke else None)
 
 
 def open_silences(state: StreamState) -> list[tuple[str | None, Quiet]]:
@@ -185,12 +194,12 @@ def retire(
 
 def _record(
     stream: WatchedStream, sensor: str | None, state: str, quiet: Quiet, journal: Journal, *,
-    message: str, closed_at: float | None = None,
+    message: str, closed_at: float | None = None, readings: int | None = None,
 ) -> None:  # fmt: skip
     until = journal.now if closed_at is None else closed_at
     journal.add(
         incident_id=journal.incident_id(f"{SILENCE}-{stream.name}", quiet.since, sensor or ALL_SENSORS),
         kind="silence", state=state, rule=SILENCE, severity=stream.silence.severity if stream.silence else "info",
         opened_at=quiet.since, closed_at=closed_at, message=message, stream=stream.name, topic=stream.topic,
-        sensor_id=sensor or None, event_time=until, duration_seconds=until - quiet.since,
+        sensor_id=sensor or None, readings=readings, event_time=until, duration_seconds=until - quiet.since,
     )  # fmt: skip
