@@ -149,6 +149,10 @@ growth: $(VENV)/ready $(BENCH)/plot/ready ## How cost grows with the rate, the w
 bench-containers: $(VENV)/ready ## The stack in containers: as it is, behind TLS, as a cluster; 20 minutes; needs Docker
 	python -m bench.containers
 
+.PHONY: alarm-quality
+alarm-quality: $(VENV)/ready ## A simulated day of real sensors' troubles: is every episode one incident? Seconds
+	python -m bench.alarm_quality
+
 .PHONY: schemas
 schemas: $(VENV)/ready ## Write the JSON Schemas and the AsyncAPI document of the topics into docs/messages
 	python -m messages.schemas docs/messages
@@ -161,6 +165,7 @@ lint: $(VENV)/ready ## Ruff, mypy, which folder may import which, dead links
 	lint-imports
 	pytest -q tests/docs
 	python -m bench --show bench/results/full.json --within docs/performance.md
+	python -m bench.alarm_quality --within docs/alarms.md
 
 .PHONY: format
 format: $(VENV)/ready ## Let Ruff put the code into form
