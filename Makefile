@@ -95,7 +95,7 @@ test-spark: $(VENV)/ready java ## The DataFrame functions on small frames, a min
 
 .PHONY: test-integration
 test-integration: $(VENV)/ready java ## Real Kafka and Spark as processes, minutes
-	pytest tests/integration -m "not long" --numprocesses 2 --dist loadfile --durations 15
+	pytest tests/integration -m "not long" --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 15
 
 .PHONY: test-stack
 test-stack: $(VENV)/ready ## The containers, from outside, minutes; needs Docker
