@@ -10,6 +10,7 @@ from devstack.layout import ROOT
 from devstack.monitor_process import create_topics
 from messages.topics import CANARY, HEARTBEATS
 from servicekit.kafka_client import connection
+from spark_monitor.engine.kafka_clock import KafkaClock
 from spark_monitor.health.alert_chain import AlertChain
 from spark_monitor.health.pulse import ASK_SECONDS, Pulse
 from spark_monitor.incidents.inhibition import Inhibition
@@ -40,7 +41,8 @@ def test_each_notices_soon_that_kafka_is_back(stoppable_kafka: Kafka) -> None:
             dict.fromkeys(topics, 1),
             Inhibition(rules),
             AlertChain(),
-            lines.append,
+            clock=KafkaClock(),
+            tell=lines.append,
         )
         for lines in told
     ]

@@ -17,7 +17,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from tests import realistic_hour
 
 from devstack.eventually import eventually
-from messages.topics import KELEMBABAN, SUHU
+from messages.topics import CANARY, KELEMBABAN, SUHU
 from spark_monitor.engine.checkpoint_storage import LocalStoragePath
 from spark_monitor.engine.incident_query import publisher, session_for, start, stop_between_batches
 from spark_monitor.incidents import operator
@@ -53,9 +53,19 @@ class Source:
             }
             lines.append(json.dumps(message))
             self._offset += 1
+        self._write(lines)
+
+    def _write(self, lines: list[str]) -> None:
+        self._offset += 1
         new = self._folder / "new.json"
         new.write_text("\n".join(lines))
         new.rename(self._folder / "rows" / f"{self._offset:08}.json")
+
+    def pulse(self, at: float, received: float) -> None:
+        """Write a pulse of the canary as a batch: when it was sent, and when Kafka got it."""
+        value = json.dumps({"monitor": "spark-monitor", "pulse": round(at * 1000)})
+        message = {"value": value, "topic": CANARY, "partition": 0, "offset": self._offset, "received": received}
+        self._write([json.dumps(message)])
 
     def messages(self, session: SparkSession) -> DataFrame:
         """Return the rows in the form of Spark's Kafka source; each batch takes one file."""
@@ -198,6 +208,18 @@ def test_a_silence_is_found_by_the_clock_and_ends_with_a_reading(running: Runnin
     running.wait_for("diam recovered")
     running.wait_for("suhu_tinggi reminder")
     assert not [record for record in running.records if record["rule"] == "suhu_tinggi" and record["state"] == "closed"]
+
+
+def test_a_host_whose_clock_is_ahead_of_kafkas_calls_nobody_silent(running: Running) -> None:
+    """The canary's pulses show how far it is ahead; a sensor is silent by Kafka's clock."""
+    behind = 20.0
+    running.source.pulse(time.time(), received=time.time() - behind)
+    running.source.add(steady("G1", time.time() - behind, 2, 75.0))
+    running.start()
+    eventually(lambda: running.has_read(2), lambda: "not all batches are through")
+    (silent,) = running.wait_for("diam opened")
+    after = time.time() - behind - silent["opened_at"]
+    assert 5 <= after < 5 + 3 + 2, "not at once"
 
 
 def test_a_batch_that_is_over_leaves_no_job_in_spark(running: Running, spark: SparkSession) -> None:

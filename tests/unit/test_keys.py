@@ -13,6 +13,7 @@ from servicekit.kafka_client import connection
 from servicekit.publisher import Publisher
 from spark_monitor.engine import incident_topic
 from spark_monitor.engine.incident_topic import IncidentTopic
+from spark_monitor.engine.kafka_clock import KafkaClock
 from spark_monitor.health import pulse
 from spark_monitor.health.alert_chain import AlertChain
 from spark_monitor.health.pulse import Pulse
@@ -32,7 +33,14 @@ def incidents() -> None:
 
 
 def pulses() -> None:
-    Pulse(connection(NOWHERE), {}, Inhibition(rules_file.load(RULES)), AlertChain(), lambda _: None)
+    Pulse(
+        connection(NOWHERE),
+        {},
+        Inhibition(rules_file.load(RULES)),
+        AlertChain(),
+        clock=KafkaClock(),
+        tell=lambda _: None,
+    )
 
 
 @pytest.mark.parametrize(("module", "make"), [(publisher, readings), (incident_topic, incidents), (pulse, pulses)])

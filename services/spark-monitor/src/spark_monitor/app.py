@@ -19,6 +19,7 @@ from spark_monitor.console.display import Display
 from spark_monitor.engine import cluster, queries, session
 from spark_monitor.engine.checkpoints import Checkpoint, Extent
 from spark_monitor.engine.gears import Gears
+from spark_monitor.engine.kafka_clock import KafkaClock
 from spark_monitor.engine.lease import Lease
 from spark_monitor.engine.lock import LockError, TakenError, lock_folder
 from spark_monitor.engine.supervisor import SupervisedQuery
@@ -101,9 +102,10 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
         return 0
     announce(checkpoints, kafka)
     status = checkpoints.get(queries.STATUS_QUERY)
-    figures = Throughput(status.goes_on_from if status else {}, rules.combined_topics)
+    clock = KafkaClock()
+    figures = Throughput(status.goes_on_from if status else {}, rules.combined_topics, clock.now)
     display = Display(rules, config.show)
-    console = Console(display, guard.lines)
+    console = Console(display, guard.lines, clock.now)
     quality = AlarmQuality()
     reporter = Reporter(
         config.kafka,
@@ -119,7 +121,7 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
         positions=config.checkpoint_dir / "printed",
     )
     reporter.start()
-    pulse = Pulse(config.kafka, topics.partitions, causes, guard.chain, console.tell)
+    pulse = Pulse(config.kafka, topics.partitions, causes, guard.chain, clock=clock, tell=console.tell)
     pulse.expect(actions.expected(rules, time.time()))
     pulse.start()
     guard.must_live(reporter, pulse)
@@ -129,7 +131,7 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
     gears = Gears(topics, checkpoints, queries.read_by(all_rules), console.tell)
     starters = queries.starters(
         spark, config, rules, checkpoints, topics, gears=gears,
-        ends=kafka.ends, pass_on=lambda records: causes.pass_on(records, time.time()), tell=console.tell, stop=stop,
+        ends=kafka.ends, pass_on=lambda records: causes.pass_on(records, clock.now()), tell=console.tell, stop=stop,
     )  # fmt: skip
     supervised = {
         name: SupervisedQuery(name, start, stop, queries.STOPPED_BY.get(name, StreamingQuery.stop))

@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import TextIO
 
 import structlog
@@ -22,8 +23,10 @@ DUE_SECONDS = 0.5
 class Console(Listener):
     """The lines of what is new; everything else only shapes what they show. Writes from the reporter's thread alone."""
 
-    def __init__(self, display: Display, out: TextIO) -> None:
+    def __init__(self, display: Display, out: TextIO, now: Callable[[], float] = time.time) -> None:
+        """`now` tells the time by the clock that has stamped the readings."""
         self._display = display
+        self._now = now
         self._out = out
         self._told: deque[str] = deque()
         self._bad = BadRecords()
@@ -44,7 +47,7 @@ class Console(Listener):
     def on_status(self, status: Status, result: Result) -> None:
         """Print a status."""
         # A status that is read back was shown in its time.
-        now = time.time() if result.is_new else status["received_at"]
+        now = self._now() if result.is_new else status["received_at"]
         if result.is_new and not self._has_news:
             self._has_news = True
             self._display.expect_backlog(now)
@@ -77,7 +80,7 @@ class Console(Listener):
 
     def _due(self) -> list[str]:
         try:
-            return self._display.due(time.time())
+            return self._display.due(self._now())
         except Exception as error:  # noqa: BLE001 - it comes of a record, too
             log.warning("a status that was held back is not shown", cause=repr(error))
             return []

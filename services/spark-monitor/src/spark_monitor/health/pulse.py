@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from messages.records import Action
 from messages.topics import ACTIONS, CANARY, HEARTBEATS, INCIDENTS
 from servicekit.kafka_client import KEYED, Connection
+from spark_monitor.engine.kafka_clock import KafkaClock
 from spark_monitor.health.alert_chain import BACK_WITHIN_SECONDS, AlertChain
 from spark_monitor.incidents import actions
 from spark_monitor.incidents.inhibition import Inhibition
@@ -29,7 +30,7 @@ ANSWER_SECONDS = 3
 
 
 class Pulse(threading.Thread):
-    """Feeds `causes` and `chain` until `finish`. Pulses are sent from `begin` on, when Spark reads them."""
+    """Feeds `causes`, `chain` and `clock` until `finish`. Pulses are sent from `begin` on, when Spark reads them."""
 
     def __init__(
         self,
@@ -37,6 +38,8 @@ class Pulse(threading.Thread):
         partitions: Mapping[str, int],
         causes: Inhibition,
         chain: AlertChain,
+        *,
+        clock: KafkaClock,
         tell: Callable[[str], None],
     ) -> None:
         """`partitions`: how many each topic has; `tell` prints a line at once, without Kafka."""
@@ -44,6 +47,7 @@ class Pulse(threading.Thread):
         self._partitions = partitions
         self._causes = causes
         self._chain = chain
+        self._clock = clock
         self._tell = tell
         # No error_cb: the reporter's client says what is wrong with Kafka.
         own: dict[str, str | int | float | bool] = {
@@ -89,7 +93,7 @@ class Pulse(threading.Thread):
         pulse_at = 0.0
         while not self._finish.wait(ASK_SECONDS):
             self._ask()
-            causes = self._causes.pass_on([], time.time())
+            causes = self._causes.pass_on([], self._clock.now())
             self._unpublished.extend((INCIDENTS, record["entity_id"], to_json(record).encode()) for record in causes)
             self._publish()
             if self._begin.is_set() and time.monotonic() >= pulse_at:
@@ -107,7 +111,7 @@ class Pulse(threading.Thread):
             self._renew_metadata()
         else:
             self._note_broker(is_there=True)
-            self._causes.topics_are(newest, time.time())
+            self._causes.topics_are(newest, self._clock.now())
             self._chain.results_end(end)
 
     def _renew_metadata(self) -> None:
@@ -122,7 +126,7 @@ class Pulse(threading.Thread):
 
     def _note_broker(self, *, is_there: bool) -> None:
         self._chain.broker_answers(is_there=is_there)
-        if line := self._causes.broker_answers(is_there, time.time()):
+        if line := self._causes.broker_answers(is_there, self._clock.now()):
             self._tell(line)
 
     def _answers(self) -> tuple[dict[str, float | None], int]:
@@ -152,11 +156,16 @@ class Pulse(threading.Thread):
 
     def _send_pulse(self) -> None:
         pulse = self._last_pulse = max(int(time.time() * 1000), self._last_pulse + 1)
-        self._chain.sent(pulse, time.monotonic())
+        sent_at = time.monotonic()
+        self._chain.sent(pulse, sent_at)
 
-        def delivered(error: KafkaError | None, _message: Message) -> None:
+        def delivered(error: KafkaError | None, message: Message) -> None:
             if error is None:
                 self._chain.acknowledged(pulse)
+                self._clock.acknowledged(message.timestamp()[1] / 1000, sent_at, time.monotonic())
+                if line := self._clock.news(time.time()):
+                    log.warning("the host's clock and Kafka's", cause=line)
+                    self._tell(line)
 
         try:
             self._producer.produce(CANARY, canary.pulse_message(pulse), canary.ENTITY, on_delivery=delivered)

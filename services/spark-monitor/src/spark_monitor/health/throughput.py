@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import structlog
@@ -19,12 +19,18 @@ log = structlog.get_logger()
 class Throughput(Listener):
     """Counts of results and how long they took from Kafka's receipt of the reading to the printed line. Thread-safe."""
 
-    def __init__(self, going_on_from: Mapping[str, Mapping[str, int]], combined: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        going_on_from: Mapping[str, Mapping[str, int]],
+        combined: Collection[str] = (),
+        now: Callable[[], float] = time.time,
+    ) -> None:
         """`going_on_from`: the first offset of each topic's partition that is yet to be judged.
 
         `combined`: the topics whose readings get a status each. They are judged when it is there: an alert comes first,
-        and would hide that the statuses fall behind.
+        and would hide that the statuses fall behind. `now` tells the time by the clock that has stamped the readings.
         """
+        self._now = now
         self._lock = threading.Lock()
         self._combined = frozenset(combined)
         self._processed = {f"{topic}-{number}": at for topic, of in going_on_from.items() for number, at in of.items()}
@@ -45,13 +51,13 @@ class Throughput(Listener):
         """Count an alert."""
         self.alerted(result.source, result.source_offset, count=result.is_new)
         if result.is_news:
-            self.alert(time.time() - alert["received_at"])
+            self.alert(self._now() - alert["received_at"])
 
     def on_status(self, status: Status, result: Result) -> None:
         """Count a status."""
         self.judged(result.source, result.source_offset, count=result.is_new)
         if result.is_news:
-            self.status(time.time() - status["received_at"])
+            self.status(self._now() - status["received_at"])
 
     def on_refusal(self, refusal: Refusal, result: Result) -> None:
         """Count a refused message."""

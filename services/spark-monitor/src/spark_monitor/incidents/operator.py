@@ -4,8 +4,9 @@ Real-time Mode does not know this operator; it need not, as an incident takes ha
 state of each entity (see `state`) and calls when it is due, in the next batch.
 """
 
+import json
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from pyspark.sql.streaming.stateful_processor import (
 )
 
 from messages.records import action as action_record
-from messages.topics import ACTIONS
+from messages.topics import ACTIONS, CANARY
 from spark_monitor.detection.decode import ERROR_CODE, decode
 from spark_monitor.incidents.life_cycle import LifeCycle, Reading, Step
 from spark_monitor.incidents.records import to_json
@@ -37,6 +38,12 @@ FAILURE = "failure"
 RETRY_SECONDS = 60
 """When an entity whose timer failed is looked at again."""
 
+CLOCK_KEY = ""
+"""Of the canary's pulses, which comes before all entities: so a batch's first pulse shows the clocks to all of them."""
+
+NEGLIGIBLE_SECONDS = 0.5
+"""Below it the clocks count as one, so that a batch which is repeated tells the same times."""
+
 FIELDS = ("stream", "sensor_id", "value", "event_time", "received_at", "sensor_time")
 """Of a reading, in the order of `Reading`, which ends with `is_error_code`."""
 
@@ -50,11 +57,12 @@ def incident_records(messages: DataFrame, rules: Rules, time_zone: str) -> DataF
     is_error_code = F.coalesce(F.col("refusal.code") == ERROR_CODE, F.lit(False))
     is_reading = F.col("refusal").isNull() | is_error_code
     is_watched = is_reading & F.col("stream").isin(*rules.watched_streams)
-    # What a person does is keyed by the entity. It is no reading, so `decode` leaves it as it was.
-    is_action = F.col("topic") == ACTIONS
-    watched = decoded.where(is_watched | is_action).select(
-        F.when(is_action, F.col("refused_key").cast("string")).otherwise(F.col("entity_id")).alias("entity_id"),
-        F.when(is_action, F.col("refused_value").cast("string")).alias("action"),
+    # What a person does is keyed by the entity. It is no reading, nor is a pulse, so `decode` leaves both as they were.
+    is_action, is_pulse = F.col("topic") == ACTIONS, F.col("topic") == CANARY
+    entity = F.when(is_action, F.col("refused_key").cast("string")).when(is_pulse, CLOCK_KEY)
+    watched = decoded.where(is_watched | is_action | is_pulse).select(
+        entity.otherwise(F.col("entity_id")).alias("entity_id"),
+        F.when(is_action | is_pulse, F.col("refused_value").cast("string")).alias("action"),
         *FIELDS,
         is_error_code.alias("is_error_code"),
     )
@@ -92,6 +100,9 @@ class Incidents(StatefulProcessor):
         timerValues: TimerValues,  # noqa: N803
     ) -> Iterator[Row]:
         """Take an entity's readings of a batch."""
+        if key[0] == CLOCK_KEY:
+            _host_clock.compare((row[1], row.received_at) for row in rows)
+            return iter(())
         state, timer = self._kept.get() or (None, None)
         now = _now(timerValues)
         actions: list[str] = []
@@ -136,8 +147,8 @@ class Incidents(StatefulProcessor):
         """Keep the state and the timer; `timer`: the one that is set, in milliseconds."""
         due = None
         if step.due is not None and step.due <= LAST_TIMER_SECONDS:
-            # The next whole millisecond, so that what is due is due by then.
-            due = max(0, int(step.due * 1000) + 1)
+            # By Spark's clock; the next whole millisecond, so that what is due is due by then.
+            due = max(0, int((step.due + _host_clock.ahead) * 1000) + 1)
         if timer is not None and (due is None or due < timer):
             self._handle.deleteTimer(timer)
             timer = None
@@ -195,6 +206,32 @@ def _failure(entity_id: str, now: float, error: Exception) -> Row:
     return Row(record=to_json({"kind": FAILURE, "entity_id": entity_id, "cause": cause, "event_time": now}))
 
 
+class HostClock:
+    """How far the clock that Spark's batches go by is ahead of Kafka's, as the last pulse shows, in seconds.
+
+    It belongs to the process that works on the batches, one for all of them.
+    """
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def compare(self, pulses: Iterable[tuple[str, float]]) -> None:
+        """Take pulses as they are in their topic, and when Kafka got each; the quickest shows most."""
+        found = max((ahead for pulse, at in pulses if (ahead := _ahead(pulse, at)) is not None), default=None)
+        if found is not None and abs(found - self.ahead) > NEGLIGIBLE_SECONDS:
+            self.ahead = found if abs(found) > NEGLIGIBLE_SECONDS else 0.0
+
+
+_host_clock = HostClock()
+
+
+def _ahead(pulse: str, received_at: float) -> float | None:
+    try:
+        return float(json.loads(pulse)["pulse"]) / 1000 - received_at
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None  # anybody may write to the topic
+
+
 def _now(timer_values: TimerValues) -> float:
-    """Return when the batch began: the same when it is repeated."""
-    return timer_values.getCurrentProcessingTimeInMs() / 1000
+    """Return when the batch began, by Kafka's clock: the same when it is repeated."""
+    return timer_values.getCurrentProcessingTimeInMs() / 1000 - _host_clock.ahead
