@@ -19,9 +19,6 @@ RATE = 100
 WARM_UP = 1_500
 """How many hostile messages come first."""
 
-ANSWERED_WITHIN_SECONDS = 10
-"""Nobody is held up for good. The table has how long it takes where sender, broker and monitor share a machine."""
-
 MEMORY = "monitor without cache"
 MAY_USE_MIB = 1_000
 """Java's heap of 512 MB, full as under any load, its classes and code, the state store, Python. A bomb adds to that."""
@@ -56,14 +53,15 @@ def send(sender: Sender, count: int, seconds: float, bombs: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "seconds", "bombs"),
+    ("count", "seconds", "bombs", "answered_within"),
     [
-        pytest.param(1_000, 15, 4, marks=pytest.mark.short),
-        pytest.param(10_000, 150, 40, marks=pytest.mark.long),
+        # In `make test` other tests have just ended, and Java compiles: nobody is held up for good.
+        pytest.param(1_000, 15, 4, 10, marks=pytest.mark.short),
+        pytest.param(10_000, 150, 40, 1, marks=pytest.mark.long),
     ],
 )
 def test_hostile_messages_hold_nobody_up(
-    around: Callable[..., Any], stack: Stack, count: int, seconds: int, bombs: int
+    around: Callable[..., Any], stack: Stack, count: int, seconds: int, bombs: int, answered_within: float
 ) -> None:
     with around(f"input: {count} hostile messages within {seconds} s, {bombs} of them bombs", rate=RATE) as fault:
         sender, before = Sender(stack.bootstrap), restarts(stack)
@@ -96,4 +94,4 @@ def test_hostile_messages_hold_nobody_up(
         assert restarts(stack) == before
         memory = sample(stack)[MEMORY]
         assert memory <= MAY_USE_MIB, f"the monitor uses {memory:.0f} MiB"
-        assert p99 <= ANSWERED_WITHIN_SECONDS, f"p99 {p99:.2f} s, highest {max(delays.values()):.2f} s"
+        assert p99 <= answered_within, f"p99 {p99:.2f} s, highest {max(delays.values()):.2f} s"
