@@ -19,6 +19,9 @@ RATE = 100
 WARM_UP = 1_500
 """How many hostile messages come first."""
 
+ANSWERED_WITHIN_SECONDS = {1_000: 10, 10_000: 1}
+"""By how many messages there are. In `make test` Java still compiles: there, nobody is held up for good."""
+
 MEMORY = "monitor without cache"
 MAY_USE_MIB = 1_000
 """Java's heap of 512 MB, full as under any load, its classes and code, the state store, Python. A bomb adds to that."""
@@ -53,15 +56,14 @@ def send(sender: Sender, count: int, seconds: float, bombs: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "seconds", "bombs", "answered_within"),
+    ("count", "seconds", "bombs"),
     [
-        # In `make test` other tests have just ended, and Java compiles: nobody is held up for good.
-        pytest.param(1_000, 15, 4, 10, marks=pytest.mark.short),
-        pytest.param(10_000, 150, 40, 1, marks=pytest.mark.long),
+        pytest.param(1_000, 15, 4, marks=pytest.mark.short),
+        pytest.param(10_000, 150, 40, marks=pytest.mark.long),
     ],
 )
 def test_hostile_messages_hold_nobody_up(
-    around: Callable[..., Any], stack: Stack, count: int, seconds: int, bombs: int, answered_within: float
+    around: Callable[..., Any], stack: Stack, count: int, seconds: int, bombs: int
 ) -> None:
     with around(f"input: {count} hostile messages within {seconds} s, {bombs} of them bombs", rate=RATE) as fault:
         sender, before = Sender(stack.bootstrap), restarts(stack)
@@ -94,4 +96,4 @@ def test_hostile_messages_hold_nobody_up(
         assert restarts(stack) == before
         memory = sample(stack)[MEMORY]
         assert memory <= MAY_USE_MIB, f"the monitor uses {memory:.0f} MiB"
-        assert p99 <= answered_within, f"p99 {p99:.2f} s, highest {max(delays.values()):.2f} s"
+        assert p99 <= ANSWERED_WITHIN_SECONDS[count], f"p99 {p99:.2f} s, highest {max(delays.values()):.2f} s"

@@ -6,14 +6,11 @@ A gateway's buffer is late, too, but its times advance faster than Kafka's clock
 """
 
 from spark_monitor.incidents.records import Journal
-from spark_monitor.incidents.state import ClockFault, ClockState
+from spark_monitor.incidents.state import LIVE_SECONDS, ClockFault, ClockState
 from spark_monitor.incidents.watched import WatchedStream
 
 CLOCK = "jam"
 """The `rule` of a clock fault."""
-
-LIVE_SECONDS = 2
-"""For so long a sensor's times must advance as Kafka's clock does before its readings count as arriving one by one."""
 
 AT_MOST_A_STEP = LIVE_SECONDS / 2
 """What a step between two readings counts for: one alone shows little."""

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, field
-from types import MappingProxyType
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from spark_monitor.incidents.excursion import Excursion
 
 # One for all calls: to make one takes as long as a small state.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+LIVE_SECONDS = 2
+"""For so long a sensor's times must advance as Kafka's clock does before its readings count as arriving one by one."""
+
+USUAL = 1
+"""In place of a sensor's clock that says nothing but what its sensor's state says, too."""
 
 
 class StateError(ValueError):
@@ -38,6 +44,10 @@ class Gap:
     value: float
     beyond: list[str]
 
+    def as_list(self) -> list[Any]:
+        """Return all of it for JSON."""
+        return [self.since, self.until, self.value, self.beyond]
+
     def without(self, readings: Sequence[tuple[float, float]], silent_after: float) -> list[Gap]:
         """Return what is left of it when some readings (event time, value) fill it."""
         ends = [*readings, (self.until, self.value)]
@@ -62,6 +72,10 @@ class SensorFault:
     value: float
     before: float
     last_at: float
+
+    def as_list(self) -> list[Any]:
+        """Return all of it for JSON."""
+        return [self.rule, self.since, self.said, self.value, self.before, self.last_at]
 
 
 @dataclass(slots=True)
@@ -195,12 +209,12 @@ def to_text(state: EntityState) -> str | None:
                 {
                     sensor: [
                         each.newest, each.value, each.seen, each.is_known, _quiet_list(each.quiet), each.intervals,
-                        each.came_at, each.unchanged_since, each.suspect, each.fault and astuple(each.fault),
-                        [astuple(gap) for gap in each.gaps], *([each.late, each.late_at] if each.late else []),
+                        each.came_at, each.unchanged_since, each.suspect, each.fault and each.fault.as_list(),
+                        [gap.as_list() for gap in each.gaps], *([each.late, each.late_at] if each.late else []),
                     ]
                     for sensor, each in stream.sensors.items()
                 },
-                {sensor: _clock_list(each) for sensor, each in stream.clocks.items()},
+                {name: _clock_list(each, stream.sensors.get(name)) for name, each in stream.clocks.items()},
                 *([] if stream.awaited_since is None else [stream.awaited_since]),
             ]
             for name, stream in state.streams.items()
@@ -233,20 +247,7 @@ def _read(text: str) -> EntityState:
     content = json.loads(text)
     if "rules" in content:
         return _read_without_sensors(content)
-    streams = {
-        name: StreamState(
-            seen, back_at, quiet and Quiet(*quiet),
-            {
-                sensor: SensorState(
-                    newest, value, own_seen, is_known, own_quiet and Quiet(*own_quiet), intervals, *_since_1_1(*rest)
-                )
-                for sensor, (newest, value, own_seen, is_known, own_quiet, intervals, *rest) in sensors.items()
-            },
-            *_clocks_and_awaited(*rest),
-        )
-        # The clocks came with 1.1.
-        for name, (seen, back_at, quiet, sensors, *rest) in content["streams"].items()
-    }  # fmt: skip
+    streams = {name: _stream(*fields) for name, fields in content["streams"].items()}
     limits = {
         name: LimitState(
             {
@@ -295,20 +296,48 @@ def _since_1_1(
     )  # fmt: skip
 
 
-def _clocks_and_awaited(
-    clocks: Mapping[str, list[float]] = MappingProxyType({}), awaited_since: float | None = None
-) -> tuple[dict[str, ClockState], float | None]:
-    return {sensor: _clock(numbers) for sensor, numbers in clocks.items()}, awaited_since
+def _stream(
+    seen: float,
+    back_at: float,
+    quiet: list[float] | None,
+    sensors: dict[str, list[Any]],
+    *since_1_1: Any,  # noqa: ANN401
+) -> StreamState:
+    known = {
+        name: SensorState(newest, value, own_seen, is_known, own and Quiet(*own), intervals, *_since_1_1(*rest))
+        for name, (newest, value, own_seen, is_known, own, intervals, *rest) in sensors.items()
+    }
+    clocks = since_1_1[0] if since_1_1 else {}
+    awaited_since = since_1_1[1] if len(since_1_1) > 1 else None
+    read = {name: _clock(numbers, known.get(name)) for name, numbers in clocks.items()}
+    return StreamState(seen, back_at, None if quiet is None else Quiet(*quiet), known, read, awaited_since)
 
 
-def _clock_list(clock: ClockState) -> list[float | None]:
+def _is_usual(clock: ClockState, sensor: SensorState) -> bool:
+    return (
+        clock.fault is None
+        and clock.still == 0
+        and clock.steady == LIVE_SECONDS
+        and clock.stamp == clock.newest == sensor.newest
+        and clock.value == sensor.value
+        and clock.received == sensor.seen
+    )
+
+
+def _clock_list(clock: ClockState, sensor: SensorState | None) -> list[float | None] | int:
+    if sensor is not None and _is_usual(clock, sensor):
+        return USUAL
     numbers: list[float | None] = [
         clock.stamp, clock.value, clock.received, clock.newest, clock.steady, clock.still
     ]  # fmt: skip
     return numbers if clock.fault is None else [*numbers, clock.fault.since, clock.fault.right_since]
 
 
-def _clock(numbers: list[float]) -> ClockState:
+def _clock(numbers: list[float] | int, sensor: SensorState | None) -> ClockState:
+    if isinstance(numbers, int):
+        if sensor is None or numbers != USUAL:
+            raise ValueError(f"expected a clock, found {numbers}")
+        return ClockState(sensor.newest, sensor.value, sensor.seen, sensor.newest, LIVE_SECONDS)
     stamp, value, received, newest, steady, still, *fault = numbers
     return ClockState(stamp, value, received, newest, steady, still, ClockFault(*fault) if fault else None)
 
