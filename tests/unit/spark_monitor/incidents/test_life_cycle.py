@@ -534,8 +534,17 @@ def test_the_state_is_text_and_holds_all() -> None:
 
 def test_many_sensors_of_an_entity_are_bounded() -> None:
     warehouse = Warehouse()
-    warehouse.take([reading(number / 1000, 75, f"s{number}") for number in range(5000)], 5)
+    (crowded,) = warehouse.take([reading(number / 1000, 75, f"s{number}") for number in range(5000)], 5)
+    assert crowded["message"] == (
+        "[Sensor Terlalu Banyak] Gudang G1: sensor suhu lebih dari 100, selebihnya dinilai bersama"
+    )
     assert len(json.loads(warehouse.state or "")["streams"]["suhu"][3]) == 101
+    retired(warehouse, 6, "s1")
+    assert warehouse.suhu({7: 75}, "s0") == [], "one makes room, the other 4,900 still come"
+    retired(warehouse, 8, "s2")
+    (apart,) = [record for record in warehouse.suhu({9: 75}, "s0") if record["rule"] == "penuh"]
+    assert apart["message"] == "[Sensor Terpisah] Gudang G1: semua sensor suhu dinilai sendiri lagi"
+    assert apart["incident_id"] == crowded["incident_id"]
 
 
 QUICK = changed({"on_delay": 2, "off_delay": 2, "deadband": 1})

@@ -13,11 +13,14 @@ from spark_monitor.incidents.state import SensorFault, SensorState, StreamState
 from spark_monitor.incidents.timers import Timer
 from spark_monitor.incidents.watched import WatchedStream
 
-CODE, JUMP, STUCK = "rusak", "lompat", "macet"
-"""The `rule` of a fault."""
+CODE, JUMP, STUCK, CROWD = "rusak", "lompat", "macet", "penuh"
+"""The `rule` of a fault; the last is the place's: it has more sensors than are told apart."""
 
 STUCK_READINGS = 30
 """Equal values in a row are no fault below this."""
+
+MAX_SENSORS = 100
+"""How many sensors of an entity's stream are told apart; further ones count as readings without a name."""
 
 CALM_SECONDS = 60
 """For so long nothing may jump before a sensor that jumped is right again."""
@@ -61,6 +64,17 @@ class FaultMachine:
         if sensor.fault is not None:
             now = self._journal.now
             self._record(name, "retired", sensor.fault, message, now, closed_at=now)
+
+    def read_crowd(self, at: float, *, is_crowded: bool) -> None:
+        """Take whether a reading's sensor is one too many; `at` is when Kafka got it."""
+        state, words, entity = self._state, self._stream.words, self._journal.entity_id
+        if is_crowded and state.crowded_since is None:
+            state.crowded_since = at
+            self._record("", "opened", SensorFault(CROWD, at, at, 0, 0, at), words.crowded(entity), at)
+        elif state.crowded_since is not None and not is_crowded and len(state.sensors) < MAX_SENSORS:
+            since, state.crowded_since = state.crowded_since, None
+            fault = SensorFault(CROWD, since, at, 0, 0, at)
+            self._record("", "recovered", fault, words.not_crowded(entity), at, closed_at=at)
 
     def timers(self) -> Iterator[Timer]:
         """Yield what time does: faults are reminded of."""

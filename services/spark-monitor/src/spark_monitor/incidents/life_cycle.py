@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from messages.records import LAST_MOMENT, Action
 from spark_monitor.incidents.clock import SensorClock
-from spark_monitor.incidents.faults import FaultMachine
+from spark_monitor.incidents.faults import MAX_SENSORS, FaultMachine
 from spark_monitor.incidents.late import LateReadings
 from spark_monitor.incidents.limits import LimitMachine, close_without_rule
 from spark_monitor.incidents.records import Journal, Record
@@ -32,9 +32,6 @@ WITHOUT_RULE = PersonsWord("aturan", "")
 
 FORGET_SECONDS = 3_600
 """How long a sensor without a reading is remembered where nobody waits for one."""
-
-MAX_SENSORS = 100
-"""How many sensors of an entity's stream are told apart; further ones count as readings without a name."""
 
 SORTED_TOGETHER = 100_000
 """Readings that are put in order at once: a backlog of any length must not fill the memory."""
@@ -248,6 +245,8 @@ class _Stream:
         """
         state, at = self._state, reading.event_time
         name = self._name(reading.sensor_id)
+        if reading.sensor_id and (not name or state.crowded_since is not None):
+            self._faults.read_crowd(reading.received_at, is_crowded=not name)
         sensor = state.sensors.get(name)
         if reading.is_error_code:
             self._read_error_code(name, sensor, reading)

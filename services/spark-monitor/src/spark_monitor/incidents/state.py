@@ -140,6 +140,7 @@ class StreamState:
     """An entity's stream: when Kafka got the last reading, and when all sensors' silence ended.
 
     `clocks` are those of the sensors that have one. `awaited_since`: the rules expect the place, which never spoke.
+    `crowded_since`: it has more sensors than are told apart.
     """
 
     seen: float
@@ -148,6 +149,7 @@ class StreamState:
     sensors: dict[str, SensorState] = field(default_factory=dict)
     clocks: dict[str, ClockState] = field(default_factory=dict)
     awaited_since: float | None = None
+    crowded_since: float | None = None
 
     def time_source(self, name: str) -> Literal["sensor", "kafka"]:
         """Return whose clock a sensor's last reading was judged by."""
@@ -215,7 +217,7 @@ def to_text(state: EntityState) -> str | None:
                     for sensor, each in stream.sensors.items()
                 },
                 {name: _clock_list(each, stream.sensors.get(name)) for name, each in stream.clocks.items()},
-                *([] if stream.awaited_since is None else [stream.awaited_since]),
+                *([stream.awaited_since, stream.crowded_since] if stream.awaited_since or stream.crowded_since else []),
             ]
             for name, stream in state.streams.items()
         },
@@ -307,10 +309,9 @@ def _stream(
         name: SensorState(newest, value, own_seen, is_known, own and Quiet(*own), intervals, *_since_1_1(*rest))
         for name, (newest, value, own_seen, is_known, own, intervals, *rest) in sensors.items()
     }
-    clocks = since_1_1[0] if since_1_1 else {}
-    awaited_since = since_1_1[1] if len(since_1_1) > 1 else None
+    clocks, *rest = since_1_1 or ({},)
     read = {name: _clock(numbers, known.get(name)) for name, numbers in clocks.items()}
-    return StreamState(seen, back_at, None if quiet is None else Quiet(*quiet), known, read, awaited_since)
+    return StreamState(seen, back_at, None if quiet is None else Quiet(*quiet), known, read, *rest)
 
 
 def _is_usual(clock: ClockState, sensor: SensorState) -> bool:

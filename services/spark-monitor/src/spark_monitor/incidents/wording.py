@@ -110,6 +110,15 @@ class Words:
         what = f"{self._what()} {self._value(value)} tidak berubah sejak {duration(seconds)}"
         return f"[Sensor Macet] {self._of(entity)}: {what}{_named(entity, sensor)}"
 
+    def crowded(self, entity: str) -> str:
+        """Say that a place has more sensors than are told apart."""
+        what = f"sensor {self._what()} lebih dari 100, selebihnya dinilai bersama"
+        return f"[Sensor Terlalu Banyak] {self._of(entity)}: {what}"
+
+    def not_crowded(self, entity: str) -> str:
+        """Say that all of a place's sensors are told apart again."""
+        return f"[Sensor Terpisah] {self._of(entity)}: semua sensor {self._what()} dinilai sendiri lagi"
+
     def measures(self, entity: str, sensor: str, seconds: float) -> str:
         """Say that a sensor measures again after so many seconds."""
         what = f"{self._what()} terukur lagi setelah {duration(seconds)}"
