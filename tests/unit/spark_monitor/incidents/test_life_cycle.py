@@ -771,3 +771,22 @@ def test_the_rules_may_give_a_place_or_a_sensor_its_interval(slow: str) -> None:
     warehouse.suhu({0: 75, 1: 75})
     assert warehouse.look(180) == [], "three of its intervals"
     assert said(warehouse.look(181)) == ["[Sensor Diam] Gudang G1: suhu tidak terkirim sejak 3 menit (a)"]
+
+
+def test_kafkas_clock_that_is_set_back_makes_nobody_blind() -> None:
+    """An hour back: what Kafka stamped before lies in the future."""
+    warehouse = Warehouse()
+    warehouse.steady(3600, 3610, 75)
+    assert warehouse.look(5) == [], "it is silent from here on"
+    assert said(warehouse.look(11)) == ["[Sensor Diam] Gudang G1: suhu tidak terkirim sejak 6 detik (a)"]
+
+
+def test_a_silence_from_before_kafkas_clock_was_set_back_ends_and_is_reminded_of() -> None:
+    warehouse = Warehouse()
+    warehouse.steady(3600, 3610, 75)
+    opened = warehouse.look(3616)
+    assert states(opened) == [("diam", "opened")]
+    assert warehouse.look(20) == []
+    assert states(warehouse.look(4000)) == [("diam", "reminder")]
+    (back,) = warehouse.take([reading(30, 75)], 30)
+    assert (back["state"], back["incident_id"]) == ("recovered", opened[0]["incident_id"])

@@ -111,6 +111,8 @@ class _Entity:
         self._life = life
         self._journal = Journal(entity_id, life.version, now)
         self._state = from_text(state)
+        for each in self._state.streams.values():
+            each.settle(now)
         self._streams: dict[str, _Stream] = {}
         self._drop_what_has_no_rule()
 

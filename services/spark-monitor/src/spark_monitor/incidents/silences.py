@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from spark_monitor.incidents.records import Journal
-from spark_monitor.incidents.state import Quiet, SensorState, StreamState
+from spark_monitor.incidents.state import STEP_SECONDS, Quiet, SensorState, StreamState
 from spark_monitor.incidents.timers import Timer
 from spark_monitor.incidents.watched import WatchedStream
 from spark_monitor.incidents.wording import PersonsWord
@@ -52,16 +52,20 @@ class SilenceMachine:
     def read(self, name: str, sensor: SensorState, received_at: float) -> None:
         """End the silences that there were: a sensor speaks."""
         state = self._state
-        if state.quiet is not None and received_at > state.quiet.since:
+        if state.quiet is not None and self._is_later(received_at, state.quiet):
             self._end(None, state.quiet, received_at)
             state.quiet, state.back_at = None, received_at
         state.awaited_since = None
-        if sensor.quiet is not None and received_at > sensor.quiet.since:
+        if sensor.quiet is not None and self._is_later(received_at, sensor.quiet):
             self._end(name, sensor.quiet, received_at)
             sensor.quiet = None
         silent = next((each for each, old in state.sensors.items() if old.quiet is not None), None)
         if silent is not None and self._successor(silent) == name:
             self._replace(silent, name)
+
+    def _is_later(self, received_at: float, quiet: Quiet) -> bool:
+        """Say whether a reading came after the last one before a silence, even if Kafka's clock was set back since."""
+        return received_at > quiet.since or quiet.since > self._journal.now + STEP_SECONDS
 
     def retire(self, name: str, sensor: SensorState, word: PersonsWord) -> None:
         """Report that nobody waits for a sensor any more; with the last one ends the silence of all."""

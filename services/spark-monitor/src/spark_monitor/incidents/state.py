@@ -16,6 +16,9 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 LIVE_SECONDS = 2
 """For so long a sensor's times must advance as Kafka's clock does before its readings count as arriving one by one."""
 
+STEP_SECONDS = 10
+"""Kafka's stamps may be this far ahead of the clock of a batch, which is taken when it begins."""
+
 USUAL = 1
 """In place of a sensor's clock that says nothing but what its sensor's state says, too."""
 
@@ -150,6 +153,19 @@ class StreamState:
     clocks: dict[str, ClockState] = field(default_factory=dict)
     awaited_since: float | None = None
     crowded_since: float | None = None
+
+    def settle(self, now: float) -> None:
+        """Let nothing lie in the future: Kafka's clock was set back, and what it said before would hide all since."""
+        latest = now + STEP_SECONDS
+        if self.seen <= latest:
+            return
+        self.seen, self.back_at = now, min(self.back_at, now)
+        quiet = [self.quiet]
+        for sensor in self.sensors.values():
+            sensor.seen = min(sensor.seen, now)
+            quiet.append(sensor.quiet)
+        for each in filter(None, quiet):
+            each.said = min(each.said, now)
 
     def time_source(self, name: str) -> Literal["sensor", "kafka"]:
         """Return whose clock a sensor's last reading was judged by."""
