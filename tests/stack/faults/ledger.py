@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from devstack.compose_project import Stack, eventually
 from devstack.eventually import comes_true
@@ -197,6 +198,8 @@ class Ledger:
         return Consumer({"bootstrap.servers": self.stack.bootstrap, "group.id": "ledger", "enable.auto.commit": False})
 
     @staticmethod
+    # A broker that was lost leads again some seconds after it is back; the client learns that by asking.
+    @retry(retry=retry_if_exception_type(KafkaException), stop=stop_after_delay(60), wait=wait_fixed(0.5), reraise=True)
     def _ends(consumer: Consumer) -> list[TopicPartition]:
         topics = consumer.list_topics(timeout=30).topics
         return [

@@ -13,8 +13,8 @@ APART_SECONDS = 1
 """From here on the difference of the two clocks is reported."""
 
 TOGETHER_SECONDS = 0.5
-UNCERTAIN_SECONDS = 1
-"""A pulse that was under way for longer than twice this shows too little."""
+DRIFT_SECONDS = 0.001
+"""By so much less is certain with each pulse what an earlier one has shown."""
 
 
 class KafkaClock:
@@ -23,6 +23,7 @@ class KafkaClock:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._at_zero: float | None = None
+        self._uncertain = 0.0
         self._is_told = False
 
     def now(self) -> float:
@@ -32,10 +33,16 @@ class KafkaClock:
 
     def acknowledged(self, kafka_at: float, sent_at: float, acknowledged_at: float) -> None:
         """Note when Kafka got a pulse by its own clock, and when it was sent and acknowledged by the monotonic one."""
-        under_way = acknowledged_at - sent_at
+        at_zero, uncertain = kafka_at - (sent_at + acknowledged_at) / 2, (acknowledged_at - sent_at) / 2
         with self._lock:
-            if self._at_zero is None or under_way <= 2 * UNCERTAIN_SECONDS:
-                self._at_zero = kafka_at - (sent_at + acknowledged_at) / 2
+            self._uncertain += DRIFT_SECONDS
+            # A slow pulse shows little; but what a quick one has shown cannot be so any more if the two contradict.
+            if (
+                self._at_zero is None
+                or uncertain <= self._uncertain
+                or abs(at_zero - self._at_zero) > uncertain + self._uncertain
+            ):
+                self._at_zero, self._uncertain = at_zero, uncertain
 
     def news(self, host_at: float) -> str | None:
         """Return what the operator must be told of the two clocks, once; `host_at` is the host's time now."""
