@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.stateful_processor import (
     ExpiredTimerInfo,
@@ -59,10 +59,10 @@ def incident_records(messages: DataFrame, rules: Rules, time_zone: str) -> DataF
     is_watched = is_reading & F.col("stream").isin(*rules.watched_streams)
     # What a person does is keyed by the entity. It is no reading, nor is a pulse, so `decode` leaves both as they were.
     is_action, is_pulse = F.col("topic") == ACTIONS, F.col("topic") == CANARY
-    entity = F.when(is_action, F.col("refused_key").cast("string")).when(is_pulse, CLOCK_KEY)
+    entity = F.when(is_action, _text("refused_key")).when(is_pulse, CLOCK_KEY)
     watched = decoded.where(is_watched | is_action | is_pulse).select(
         entity.otherwise(F.col("entity_id")).alias("entity_id"),
-        F.when(is_action | is_pulse, F.col("refused_value").cast("string")).alias("action"),
+        F.when(is_action | is_pulse, _text("refused_value")).alias("action"),
         *FIELDS,
         is_error_code.alias("is_error_code"),
     )
@@ -72,6 +72,11 @@ def incident_records(messages: DataFrame, rules: Rules, time_zone: str) -> DataF
         .groupBy("entity_id")
         .transformWithState(Incidents(LifeCycle(rules, time_zone)), "record string", "Update", "ProcessingTime")
     )
+
+
+def _text(bytes_of: str) -> Column:
+    """Return bytes as text; those that are no UTF-8 would end the query on their way to Python, at each start again."""
+    return F.make_valid_utf8(F.col(bytes_of).cast("string"))
 
 
 class Incidents(StatefulProcessor):
