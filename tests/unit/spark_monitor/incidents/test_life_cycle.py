@@ -790,3 +790,21 @@ def test_a_silence_from_before_kafkas_clock_was_set_back_ends_and_is_reminded_of
     assert states(warehouse.look(4000)) == [("diam", "reminder")]
     (back,) = warehouse.take([reading(30, 75)], 30)
     assert (back["state"], back["incident_id"]) == ("recovered", opened[0]["incident_id"])
+
+
+BEFORE_CLOCKS = (
+    '{"streams":{"suhu":[1795321807.01,0.0,null,{"a":[1795321807.0,85.0,1795321807.01,true,'
+    '[1795321807.01,1795321818.0],[0,0,0,0,0]]}]},"limits":{"suhu_tinggi":[1795321758.0,1795321788.0,true,'
+    '{"a":[[1795321758.0,1795321807.0,85.0,85.0,50,49.0,4165.0,245.0,3.6e-11,0.0],null,true]}]}}'
+)
+"""What was kept before sensors had clocks, gaps and faults: an open incident, unknown, of a silent sensor."""
+
+
+def test_a_state_from_before_sensors_had_clocks_is_carried_on_with() -> None:
+    warehouse = Warehouse()
+    warehouse.state = BEFORE_CLOCKS
+    told = warehouse.steady(61, 92, 75)
+    assert states(told) == [("diam", "recovered"), ("suhu_tinggi", "reminder"), ("suhu_tinggi", "closed")]
+    assert {record["incident_id"] for record in told} == {
+        "diam-suhu-G1-a-1795321807010", "suhu_tinggi-G1-1795321758000"
+    }  # fmt: skip
