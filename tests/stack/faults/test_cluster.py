@@ -212,7 +212,7 @@ def test_a_cluster_that_is_too_small_is_refused_with_the_number(cluster: Stack) 
     def causes() -> list[str]:
         return [event["cause"] for event in cluster.events(begun) if event["event"] == "giving up"]
 
-    expected = f"{SLOTS_NEEDED} task slots are needed, the workers offer 60: 6 are missing"
+    expected = f"{SLOTS_NEEDED} task slots are needed, the workers offer 60: {SLOTS_NEEDED - 60} are missing"
     eventually(lambda: any(expected in cause for cause in causes()), lambda: str(causes()), 240)
     cluster.set(WORKER_SLOTS="36")
     cluster.compose(*scale)
