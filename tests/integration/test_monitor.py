@@ -49,7 +49,7 @@ def test_each_minute_it_says_what_it_did(monitor: MonitorProcess, client: Client
     # A refused message is one when a reading behind it is judged, or at once, by which comes first.
     assert sum(minute["readings"] for minute in minutes) in {1, 2}
     said = next(minute for minute in minutes if minute["alerts"])
-    assert said["alert_p50_ms"] <= said["alert_p99_ms"]
+    assert -20 < said["alert_p50_ms"] <= said["alert_p99_ms"], "by Kafka's clock, which has stamped the reading"
     assert said["lag"] == 0
 
 
