@@ -32,6 +32,7 @@ def test_the_alert_says_what_where_and_when(spark: SparkSession, warehouse: Rule
         "unit": "°C",
         "threshold": 80.0,
         "event_time": RECEIVED,
+        "time_source": "sensor",
         "received_at": RECEIVED,
         "message": "[Peringatan Suhu Tinggi] Gudang G1: Suhu 84.31°C - 2026-11-22 11:29:18",
         "schema_version": 1,

@@ -35,6 +35,7 @@ def test_a_pulse_comes_back_as_an_alert_on_the_heartbeats_topic(spark: SparkSess
         "unit": " ms",
         "threshold": 0.0,
         "event_time": RECEIVED,
+        "time_source": "kafka",
         "received_at": RECEIVED,
         "message": "[Detak] spark-monitor berjalan - 2026-11-22 11:29:18",
         "schema_version": 1,

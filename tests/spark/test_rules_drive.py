@@ -61,12 +61,14 @@ def test_an_integer_stream_shows_whole_numbers_and_refuses_others(spark: SparkSe
 def test_the_time_may_be_kafkas_or_in_another_field(spark: SparkSession) -> None:
     def event_time(stream: dict[str, Any]) -> float:
         rules = Rules.model_validate({"streams": {"s": STREAM | stream}})
-        reading = decode(rows(spark, {"id": "E", "v": 1, "timestamp": 5, "ts": 6, "kafka": 7}), rules).first()
+        reading = decode(
+            rows(spark, {"id": "E", "v": 1, "timestamp": 1.7e9, "ts": 1.6e9, "kafka": 1.5e9}), rules
+        ).first()
         assert reading is not None
         return float(reading.event_time)
 
-    assert event_time({}) == 5
-    assert event_time({"event_time": "ts"}) == 6
+    assert event_time({}) == 1.7e9
+    assert event_time({"event_time": "ts"}) == 1.6e9
     assert event_time({"event_time": "kafka"}) == RECEIVED
 
 
