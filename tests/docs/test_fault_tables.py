@@ -1,4 +1,4 @@
-"""The tables of faults in the documentation are those of the last whole run: `make faults`, `make test-cluster`."""
+"""The tables of faults in the documentation are the results that are kept: of `make faults`, `make test-cluster`."""
 
 import json
 from pathlib import Path

@@ -33,3 +33,11 @@ def test_a_strange_pulse_shows_nothing(text: str) -> None:
     clock = HostClock()
     clock.compare([(text, 100.0)])
     assert clock.ahead == 0
+
+
+@pytest.mark.parametrize("number", ["Infinity", "-Infinity", "NaN", "1e400", "1" + "0" * 400, "1e300", "-1e300"])
+def test_a_pulse_that_no_clock_shows_is_passed_over(number: str) -> None:
+    """It would move all timers to where there is no number, and end the query at each start."""
+    clock = HostClock()
+    clock.compare([('{"monitor":"spark-monitor","pulse":%s}' % number, 100.0)])  # noqa: UP031 - braces are JSON's
+    assert clock.ahead == 0

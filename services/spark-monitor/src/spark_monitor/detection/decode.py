@@ -87,6 +87,11 @@ def accepted(readings: DataFrame) -> DataFrame:
     return readings.where(F.col("refusal").isNull())
 
 
+def is_error_code() -> Column:
+    """Say of a row of `decode` whether it is a sensor's error code: refused, but the reading's columns may be used."""
+    return F.coalesce(F.col("refusal.code") == ERROR_CODE, F.lit(False))
+
+
 def _register_fields(spark: SparkSession, rules: Rules) -> None:
     """Let the session call Fields.java with what the rules say of the topics' messages."""
     streams = [

@@ -9,12 +9,12 @@ from functools import partial
 
 from spark_monitor.incidents.records import Journal
 from spark_monitor.incidents.silences import next_reminder
-from spark_monitor.incidents.state import SensorFault, SensorState, StreamState
+from spark_monitor.incidents.state import CODE, SensorFault, SensorState, StreamState
 from spark_monitor.incidents.timers import Timer
 from spark_monitor.incidents.watched import WatchedStream
 
-CODE, JUMP, STUCK, CROWD = "rusak", "lompat", "macet", "penuh"
-"""The `rule` of a fault; the last is the place's: it has more sensors than are told apart."""
+JUMP, STUCK, CROWD = "lompat", "macet", "penuh"
+"""The `rule` of the other faults; the last is the place's: it has more sensors than are told apart."""
 
 STUCK_READINGS = 30
 """Equal values in a row are no fault below this."""
@@ -70,7 +70,7 @@ class FaultMachine:
         state, words, entity = self._state, self._stream.words, self._journal.entity_id
         if is_crowded and state.crowded_since is None:
             state.crowded_since = at
-            self._record("", "opened", SensorFault(CROWD, at, at, 0, 0, at), words.crowded(entity), at)
+            self._record("", "opened", SensorFault(CROWD, at, at, 0, 0, at), words.crowded(entity, MAX_SENSORS), at)
         elif state.crowded_since is not None and not is_crowded and len(state.sensors) < MAX_SENSORS:
             since, state.crowded_since = state.crowded_since, None
             fault = SensorFault(CROWD, since, at, 0, 0, at)

@@ -23,7 +23,7 @@ from pyspark.sql.streaming.stateful_processor import (
 
 from messages.records import action as action_record
 from messages.topics import ACTIONS, CANARY
-from spark_monitor.detection.decode import ERROR_CODE, decode
+from spark_monitor.detection.decode import decode, is_error_code
 from spark_monitor.incidents.life_cycle import LifeCycle, Reading, Step
 from spark_monitor.incidents.records import to_json
 from spark_monitor.incidents.state import StateError
@@ -44,6 +44,9 @@ CLOCK_KEY = ""
 NEGLIGIBLE_SECONDS = 0.5
 """Below it the clocks count as one, so that a batch which is repeated tells the same times."""
 
+MOST_APART_SECONDS = 100 * 365 * 86_400
+"""No two clocks are further apart; a timer that is moved by more has no number."""
+
 FIELDS = ("stream", "sensor_id", "value", "event_time", "received_at", "sensor_time")
 """Of a reading, in the order of `Reading`, which ends with `is_error_code`."""
 
@@ -54,8 +57,7 @@ LAST_TIMER_SECONDS = 253_402_300_799
 def incident_records(messages: DataFrame, rules: Rules, time_zone: str) -> DataFrame:
     """Kafka rows in, rows of `record` (JSON) out; `time_zone` is that of the times in the lines."""
     decoded = decode(messages, rules)
-    is_error_code = F.coalesce(F.col("refusal.code") == ERROR_CODE, F.lit(False))
-    is_reading = F.col("refusal").isNull() | is_error_code
+    is_reading = F.col("refusal").isNull() | is_error_code()
     is_watched = is_reading & F.col("stream").isin(*rules.watched_streams)
     # What a person does is keyed by the entity. It is no reading, nor is a pulse, so `decode` leaves both as they were.
     is_action, is_pulse = F.col("topic") == ACTIONS, F.col("topic") == CANARY
@@ -64,7 +66,7 @@ def incident_records(messages: DataFrame, rules: Rules, time_zone: str) -> DataF
         entity.otherwise(F.col("entity_id")).alias("entity_id"),
         F.when(is_action | is_pulse, _text("refused_value")).alias("action"),
         *FIELDS,
-        is_error_code.alias("is_error_code"),
+        is_error_code().alias("is_error_code"),
     )
     # In one task, hence without a shuffle.
     return (
@@ -232,9 +234,10 @@ _host_clock = HostClock()
 
 def _ahead(pulse: str, received_at: float) -> float | None:
     try:
-        return float(json.loads(pulse)["pulse"]) / 1000 - received_at
-    except (ValueError, TypeError, KeyError, RecursionError):
+        ahead = float(json.loads(pulse)["pulse"]) / 1000 - received_at
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None  # anybody may write to the topic
+    return ahead if abs(ahead) <= MOST_APART_SECONDS else None
 
 
 def _now(timer_values: TimerValues) -> float:

@@ -19,6 +19,9 @@ LIVE_SECONDS = 2
 STEP_SECONDS = 10
 """Kafka's stamps may be this far ahead of the clock of a batch, which is taken when it begins."""
 
+CODE = "rusak"
+"""The `rule` of the fault of a sensor that sends error codes."""
+
 USUAL = 1
 """In place of a sensor's clock that says nothing but what its sensor's state says, too."""
 
@@ -109,7 +112,7 @@ class SensorState:
     @property
     def is_waited_for(self) -> bool:
         """Whether its silence would be news; of one that sends error codes it is known that it does not measure."""
-        return self.is_known and (self.fault is None or self.fault.rule != "rusak")
+        return self.is_known and (self.fault is None or self.fault.rule != CODE)
 
 
 @dataclass(slots=True)

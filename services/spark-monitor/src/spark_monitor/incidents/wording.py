@@ -110,9 +110,9 @@ class Words:
         what = f"{self._what()} {self._value(value)} tidak berubah sejak {duration(seconds)}"
         return f"[Sensor Macet] {self._of(entity)}: {what}{_named(entity, sensor)}"
 
-    def crowded(self, entity: str) -> str:
+    def crowded(self, entity: str, most: int) -> str:
         """Say that a place has more sensors than are told apart."""
-        what = f"sensor {self._what()} lebih dari 100, selebihnya dinilai bersama"
+        what = f"sensor {self._what()} lebih dari {most}, selebihnya dinilai bersama"
         return f"[Sensor Terlalu Banyak] {self._of(entity)}: {what}"
 
     def not_crowded(self, entity: str) -> str:

@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 from messages.records import origin_of, told_by
 from servicekit.unreadable import why_unreadable
 from spark_monitor.console.display import Display
-from spark_monitor.detection.decode import ERROR_CODE, accepted, decode
+from spark_monitor.detection.decode import accepted, decode, is_error_code
 from spark_monitor.detection.status import status_messages, with_contemporaries
 from spark_monitor.engine.java_options import class_path, log_options
 from spark_monitor.engine.queries import alerts_and_refusals
@@ -154,9 +154,8 @@ def _lines(rules: Rules, tests: Sequence[RuleTest], jars: Path) -> tuple[dict[in
 def _accepted(spark: SparkSession, rules: Rules, folder: Path) -> dict[int, list[tuple[str, incidents.Reading]]]:
     """Return each test's accepted readings with their entities, by its number; in their order."""
     rows = _messages(spark.read.schema(SCHEMA).json(str(folder / "source")))
-    is_error_code = F.coalesce(F.col("refusal.code") == ERROR_CODE, F.lit(False))
-    decoded = decode(rows, rules).withColumn("is_error_code", is_error_code)
-    readings = decoded.where(F.col("refusal").isNull() | is_error_code).orderBy("partition", "offset")
+    decoded = decode(rows, rules).withColumn("is_error_code", is_error_code())
+    readings = decoded.where(F.col("refusal").isNull() | is_error_code()).orderBy("partition", "offset")
     by_test: dict[int, list[tuple[str, incidents.Reading]]] = defaultdict(list)
     for row in readings.select(
         "partition", "entity_id", "stream", "sensor_id", "value", "event_time", "received_at", "sensor_time",
