@@ -38,6 +38,7 @@ REFUSAL = {
 
 JSON_TOPICS: list[tuple[Callable[[bytes], Any], dict[str, Any]]] = [
     (records.alert, ALERT), (read_status, STATUS), (records.incident, INCIDENT), (records.heartbeat, HEARTBEAT),
+    (records.incident_report, INCIDENT),
 ]  # fmt: skip
 
 WRONG = [
@@ -80,6 +81,11 @@ WRONG_FIELDS: list[tuple[Callable[[bytes], Any], dict[str, Any], dict[str, list[
         "incident_id": [5, [], ""], "state": ["asleep", None, []], "entity_id": [["G1"]], "rule": [{}],
         "opened_at": [None, "then"], "emitted_at": [None, [1]], "message": [None, {"x": 1}],
     }),
+    (records.incident_report, INCIDENT, {
+        "incident_id": [""], "entity_id": [None], "state": ["asleep"], "kind": ["x", None], "severity": [None, 5],
+        "message": [None], "opened_at": ["yesterday", 1e20], "closed_at": [float("nan"), True],
+        "peak": ["84.31", float("inf")], "readings": [30.5, 10**4000], "mkt": [[]], "sensor_id": [7],
+    }),
     (records.heartbeat, HEARTBEAT, {"alert_id": [None], "value": ["x", None, -1, 1e16, True, float("inf")]}),
 ]  # fmt: skip
 
@@ -104,6 +110,10 @@ def test_a_field_of_another_type_or_size_makes_it_none(
 def test_a_field_that_is_missing_makes_it_none(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name}: Field required"):
         records.alert(json.dumps({key: value for key, value in ALERT.items() if key != name}).encode())
+
+
+def test_an_incident_of_an_earlier_version_may_lack_figures() -> None:
+    assert "mkt" not in records.incident_report(json.dumps(INCIDENT).encode())
 
 
 def test_a_status_of_other_rules_may_lack_streams() -> None:

@@ -1,9 +1,9 @@
 """Records of `monitor-insiden`, as the tests of the notifier need them."""
 
-from typing import Any
+from typing import Any, cast
 
+from messages.records import IncidentReport
 from messages.topics import SUHU
-from notifier.incident import Incident
 
 AN_OPENED: dict[str, Any] = {
     "incident_id": "suhu_tinggi-G1-1795321758142",
@@ -31,12 +31,12 @@ AN_OPENED: dict[str, Any] = {
 }
 
 
-def incident(**fields: Any) -> Incident:
+def incident(**fields: Any) -> IncidentReport:
     """Return the opened incident with other fields."""
-    return Incident.model_validate(AN_OPENED | fields)
+    return cast(IncidentReport, AN_OPENED | fields)
 
 
-def life(name: str, *states: str, entity: str = "G1") -> list[Incident]:
+def life(name: str, *states: str, entity: str = "G1") -> list[IncidentReport]:
     """Return records of one incident, which say in their message which they are."""
     return [
         incident(incident_id=name, entity_id=entity, state=state, message=f"{name} {state} {number}")

@@ -5,14 +5,14 @@ import json
 import pytest
 from tests.unit.notifier.records import incident
 
+from messages.records import IncidentReport
 from notifier.alertmanager import body, payload
 from notifier.grouping import Group
-from notifier.incident import Incident
 
 FINGERPRINT = "591803d3faf01e4a"
 
 
-def group(*incidents: Incident, entity: str = "G1") -> Group:
+def group(*incidents: IncidentReport, entity: str = "G1") -> Group:
     return Group(entity, incidents, ())
 
 
@@ -73,6 +73,11 @@ def test_a_closed_incident_is_resolved_and_keeps_its_fingerprint() -> None:
     assert alert["annotations"]["mkt"] == "84.9"
 
 
+def test_a_time_that_no_date_has_is_the_first_that_there_is() -> None:
+    (alert,) = payload(group(incident(state="closed", opened_at=-1e11, closed_at=0.5)))["alerts"]
+    assert (alert["startsAt"], alert["endsAt"]) == ("0001-01-01T00:00:00Z", "1970-01-01T00:00:00.500Z")
+
+
 @pytest.mark.parametrize("state", ["opened", "reminder", "unknown"])
 def test_all_that_is_not_closed_fires_and_says_its_state(state: str) -> None:
     (alert,) = payload(group(incident(state=state)))["alerts"]
@@ -101,11 +106,6 @@ def test_a_silence_that_was_forgotten_ends_when_it_was_said() -> None:
     (alert,) = payload(group(silence))["alerts"]
     assert alert["endsAt"] == "2026-11-22T04:29:48.500Z"
     assert alert["labels"]["sensor_id"] == "suhu-7f3a"
-
-
-def test_a_record_without_times_has_none() -> None:
-    (alert,) = payload(group(incident(opened_at=None)))["alerts"]
-    assert alert["startsAt"] == "0001-01-01T00:00:00Z"
 
 
 def test_a_name_with_quotes_is_no_trouble() -> None:

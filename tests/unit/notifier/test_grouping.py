@@ -5,25 +5,25 @@ from collections.abc import Iterable
 import pytest
 from tests.unit.notifier.records import incident, life
 
+from messages.records import IncidentReport
 from notifier.grouping import Group, Groups
-from notifier.incident import Incident
 
 
-def groups_with(*incidents: Incident, at: float = 0, first_offset: int = 0) -> Groups:
+def groups_with(*incidents: IncidentReport, at: float = 0, first_offset: int = 0) -> Groups:
     """Return groups with an interval of a minute; the records stand in partition 0."""
     groups = Groups(60)
     add(groups, incidents, at, first_offset)
     return groups
 
 
-def add(groups: Groups, incidents: Iterable[Incident], at: float, first_offset: int) -> None:
+def add(groups: Groups, incidents: Iterable[IncidentReport], at: float, first_offset: int) -> None:
     for offset, each in enumerate(incidents, first_offset):
         groups.add(each, (0, offset), at)
 
 
 def messages(group: Group | None) -> list[str]:
     assert group is not None
-    return [each.message for each in group.incidents]
+    return [each["message"] for each in group.incidents]
 
 
 def test_the_first_record_of_a_quiet_warehouse_goes_out_after_a_second() -> None:
@@ -116,7 +116,7 @@ def test_a_post_has_at_most_500_incidents_and_the_rest_comes_with_the_next() -> 
     assert groups.take(61.9) is None
     rest = groups.take(62)
     assert rest is not None
-    assert [each.incident_id for each in rest.incidents] == ["i500"]
+    assert [each["incident_id"] for each in rest.incidents] == ["i500"]
     assert rest.record_offsets == ((0, 500),)
 
 

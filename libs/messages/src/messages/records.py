@@ -6,7 +6,7 @@ not named here may be there, and are left out. Times are epoch seconds; numbers 
 """
 
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -37,6 +37,10 @@ Name = Annotated[str, Field(min_length=1, max_length=1_000)]
 Text = Annotated[str, Field(max_length=20_000)]
 Figure = Annotated[float, Field(allow_inf_nan=False)]
 Moment = Annotated[float, Field(ge=-LAST_MOMENT, le=LAST_MOMENT)]
+
+TimeSource = Annotated[
+    Literal["sensor", "kafka"], Field(description="whose clock `event_time` is of: Kafka's where the sensor's is wrong")
+]
 
 _STRICT = ConfigDict(strict=True, extra="ignore")
 
@@ -86,6 +90,32 @@ class Incident(TypedDict):
     opened_at: Moment
     emitted_at: Moment
     message: Text
+
+
+class IncidentReport(Incident):
+    """An incident with all that a record says of it: the figures are those of the whole time so far."""
+
+    kind: Literal["threshold", "silence", "clock", "fault", "action"]
+    severity: Name
+    closed_at: Moment | None
+    peak: Figure | None
+    mean: Figure | None
+    duration_seconds: Figure | None
+    degree_minutes: Figure | None
+    readings: Annotated[int, Field(ge=0, le=MAX_OFFSET)] | None
+    coverage: Figure | None
+    gap_seconds: Figure | None
+    mkt: Figure | None
+    rules_version: Name
+    late: bool | None
+    stream: Name | None
+    topic: Name | None
+    sensor_id: Name | None
+    sensors: list[Name] | None
+    unit: str | None
+    threshold: Figure | None
+    event_time: Moment
+    time_source: TimeSource | None
 
 
 class Action(TypedDict):
@@ -150,11 +180,30 @@ def _reader(form: Any) -> Callable[[bytes], Any]:  # noqa: ANN401 - a TypedDict
     return read
 
 
+def _form(fields: dict[str, Any]) -> Any:  # noqa: ANN401 - a TypedDict
+    """Return the form with these fields and their types."""
+    form: Any = TypedDict("form", fields)  # type: ignore[misc]
+    form.__pydantic_config__ = _STRICT  # type: ignore[attr-defined]
+    return form
+
+
 alert: Callable[[bytes], Alert] = _reader(Alert)
 """Return a record of monitor-peringatan. Raises ValueError."""
 
 incident: Callable[[bytes], Incident] = _reader(Incident)
 """Return a record of monitor-insiden. Raises ValueError."""
+
+# A record that an earlier version wrote may lack some figures.
+_TOLD_ALWAYS = ("kind", "severity")
+incident_report: Callable[[bytes], IncidentReport] = _reader(
+    _form(
+        {
+            name: of if name in {*Incident.__annotations__, *_TOLD_ALWAYS} else NotRequired[of]
+            for name, of in get_type_hints(IncidentReport, include_extras=True).items()
+        }
+    )
+)
+"""Return a record of monitor-insiden with its figures, where it has them. Raises ValueError."""
 
 action: Callable[[bytes], Action] = _reader(Action)
 """Return a record of monitor-tindakan. Raises ValueError."""
@@ -171,9 +220,7 @@ def status_reader(streams: Iterable[str]) -> Callable[[bytes], Status]:
     """
     figures = {field: NotRequired[Figure | None] for name in streams for field in (name, f"{name}_age_seconds")}
     # A stream that is called as a field of every status is not told apart in Kafka, either.
-    form: Any = TypedDict("form", figures | Status.__annotations__)  # type: ignore[misc]
-    form.__pydantic_config__ = Status.__pydantic_config__  # type: ignore[attr-defined]
-    return _reader(form)
+    return _reader(_form(figures | Status.__annotations__))
 
 
 def refusal(headers: Iterable[tuple[str, bytes | None]] | None) -> Refusal:

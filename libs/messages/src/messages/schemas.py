@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from typing_extensions import TypedDict
 
 from messages import records, topics
-from messages.records import Figure, Moment, Name, Text
+from messages.records import Figure, Moment, Name, Text, TimeSource
 
 VERSION = 1
 """`schema_version` of what is written now. A reader must accept records without one: they are older."""
@@ -22,9 +22,6 @@ Versioned = Annotated[int, Field(ge=1, description="version of this shape")]
 Entity = Annotated[str, Field(min_length=1, max_length=64, description="the warehouse")]
 Sensor = Annotated[str, Field(min_length=1, max_length=64, description="which sensor")]
 EventTime = Annotated[float, Field(description="the event time, UNIX seconds; without it Kafka's time counts")]
-TimeSource = Annotated[
-    Literal["sensor", "kafka"], Field(description="whose clock `event_time` is of: Kafka's where the sensor's is wrong")
-]
 
 
 class _Reading(TypedDict):
@@ -78,30 +75,9 @@ class Status(records.Status):
     schema_version: Versioned
 
 
-class Incident(records.Incident):
+class Incident(records.IncidentReport):
     """What is told of an incident, a silence or a sensor's wrong clock. Figures are those of the whole time so far."""
 
-    kind: Literal["threshold", "silence", "clock", "fault", "action"]
-    severity: Name
-    closed_at: Moment | None
-    peak: Figure | None
-    mean: Figure | None
-    duration_seconds: Figure | None
-    degree_minutes: Figure | None
-    readings: int | None
-    coverage: Figure | None
-    gap_seconds: Figure | None
-    mkt: Figure | None
-    rules_version: Name
-    late: bool | None
-    stream: Name | None
-    topic: Name | None
-    sensor_id: Name | None
-    sensors: list[Name] | None
-    unit: str | None
-    threshold: Figure | None
-    event_time: Moment
-    time_source: TimeSource | None
     schema_version: Versioned
 
 

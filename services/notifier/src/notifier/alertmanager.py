@@ -9,14 +9,17 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from messages.records import OVER, IncidentReport
 from notifier.grouping import Group
-from notifier.incident import Incident
 
 RECEIVER = "webhook"
 GROUPED_BY = "entity_id"
 
 NO_END = "0001-01-01T00:00:00Z"
 """Go's zero time: how Alertmanager says that an alert has not ended."""
+
+FIRST_MOMENT = -62_135_596_800
+"""The beginning of the year 1, the first that a date can have."""
 
 FIGURES = (
     "peak", "mean", "duration_seconds", "degree_minutes", "readings", "coverage", "gap_seconds", "mkt", "rules_version",
@@ -54,49 +57,49 @@ def fingerprint(incident_id: str) -> str:
     return hashlib.sha256(incident_id.encode()).hexdigest()[:16]
 
 
-def _alert(incident: Incident) -> dict[str, Any]:
-    closed = incident.state.is_over
-    # Records of before 1.1 may lack an end of their own: then when it was said.
-    ended_at = incident.closed_at if incident.closed_at is not None else incident.emitted_at
+def _alert(incident: IncidentReport) -> dict[str, Any]:
+    closed = incident["state"] in OVER
+    ended_at = incident.get("closed_at")
     return {
         "status": "resolved" if closed else "firing",
         "labels": _labels(incident),
         "annotations": _annotations(incident),
-        "startsAt": _rfc3339(incident.opened_at),
-        "endsAt": _rfc3339(ended_at) if closed else NO_END,
+        "startsAt": _rfc3339(incident["opened_at"]),
+        # A record of before 1.1 may lack an end of its own: then when it was said.
+        "endsAt": _rfc3339(incident["emitted_at"] if ended_at is None else ended_at) if closed else NO_END,
         "generatorURL": "",
-        "fingerprint": fingerprint(incident.incident_id),
+        "fingerprint": fingerprint(incident["incident_id"]),
     }
 
 
-def _labels(incident: Incident) -> Texts:
+def _labels(incident: IncidentReport) -> Texts:
     """Return what tells the incident from others, the same in all its records."""
     labels = {
-        "alertname": incident.rule,
-        "entity_id": incident.entity_id,
-        "severity": incident.severity,
-        "incident_id": incident.incident_id,
-        "kind": incident.kind,
+        "alertname": incident["rule"],
+        "entity_id": incident["entity_id"],
+        "severity": incident["severity"],
+        "incident_id": incident["incident_id"],
+        "kind": incident["kind"],
     }
-    more = {"stream": incident.stream, "sensor_id": incident.sensor_id}
-    return labels | {name: value for name, value in more.items() if value is not None}
+    more = {name: incident.get(name) for name in ("stream", "sensor_id")}
+    return labels | {name: str(value) for name, value in more.items() if value is not None}
 
 
-def _annotations(incident: Incident) -> Texts:
+def _annotations(incident: IncidentReport) -> Texts:
     """Return what is reported of the incident now: it changes from record to record."""
-    figures = {name: getattr(incident, name) for name in FIGURES}
+    figures = {name: incident.get(name) for name in FIGURES}
     told = {name: _text(value) for name, value in figures.items() if value is not None}
-    return {"message": incident.message, "state": incident.state.value} | told
+    return {"message": incident["message"], "state": incident["state"]} | told
 
 
-def _text(value: str | float) -> str:
+def _text(value: object) -> str:
     """88.02, but 252 for 252.0."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _rfc3339(epoch_seconds: float | None) -> str:
-    """UTC with milliseconds; what has no time gets Alertmanager's word for that."""
-    if epoch_seconds is None:
+def _rfc3339(epoch_seconds: float) -> str:
+    """UTC with milliseconds; a time before the year 1 is the first that there is."""
+    if epoch_seconds <= FIRST_MOMENT:
         return NO_END
     at = dt.datetime.fromtimestamp(epoch_seconds, tz=dt.UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

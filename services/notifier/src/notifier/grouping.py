@@ -11,7 +11,7 @@ Pure: the caller says what time it is (seconds of a clock that never goes back).
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from notifier.incident import Incident, State
+from messages.records import OVER, IncidentReport
 
 GATHER_SECONDS = 1.0
 
@@ -27,13 +27,13 @@ class Group:
     """What one post says: one entity's incidents in the topic's order, and where the records of them were."""
 
     entity_id: str
-    incidents: tuple[Incident, ...]
+    incidents: tuple[IncidentReport, ...]
     record_offsets: tuple[RecordOffset, ...]
 
 
 @dataclass(slots=True)
 class _Entry:
-    incident: Incident
+    incident: IncidentReport
     record_offsets: list[RecordOffset]
 
 
@@ -44,20 +44,20 @@ class _Waiting:
     since: float
     entries: list[_Entry] = field(default_factory=list)
 
-    def add(self, incident: Incident, place: RecordOffset) -> None:
+    def add(self, incident: IncidentReport, place: RecordOffset) -> None:
         """Take a record, unless it says nothing new.
 
         The monitor may write what it wrote before, after a crash: an incident opens and closes once, and nothing comes
         after its end. Of several reminders the newest says all.
         """
-        same = [entry for entry in self.entries if entry.incident.incident_id == incident.incident_id]
-        told = next((entry for entry in same if entry.incident.state == incident.state), None)
-        ended = next((entry for entry in same if entry.incident.state.is_over), None)
+        same = [entry for entry in self.entries if entry.incident["incident_id"] == incident["incident_id"]]
+        told = next((entry for entry in same if entry.incident["state"] == incident["state"]), None)
+        ended = next((entry for entry in same if entry.incident["state"] in OVER), None)
         if ended is not None:
             ended.record_offsets.append(place)
         elif told is None:
             self.entries.append(_Entry(incident, [place]))
-        elif incident.state == State.OPENED:
+        elif incident["state"] == "opened":
             told.record_offsets.append(place)
         else:
             self.entries.remove(told)
@@ -72,9 +72,9 @@ class Groups:
         self._waiting: dict[str, _Waiting] = {}
         self._not_before: dict[str, float] = {}
 
-    def add(self, incident: Incident, place: RecordOffset, now: float) -> None:
+    def add(self, incident: IncidentReport, place: RecordOffset, now: float) -> None:
         """Let a record wait for its entity's next post."""
-        self._waiting.setdefault(incident.entity_id, _Waiting(since=now)).add(incident, place)
+        self._waiting.setdefault(incident["entity_id"], _Waiting(since=now)).add(incident, place)
 
     def take(self, now: float) -> Group | None:
         """Return what is due, the one that has been due longest first, or None. Say `posted` when it is out."""

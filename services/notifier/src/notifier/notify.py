@@ -11,7 +11,8 @@ from typing import Any
 import structlog
 from confluent_kafka import Message
 
-from notifier import alertmanager, incident
+from messages.records import incident_report
+from notifier import alertmanager
 from notifier.delivery import Webhook
 from notifier.grouping import Group, Groups, RecordOffset
 from notifier.inbox import Inbox
@@ -76,7 +77,7 @@ class Notifier:
         place = (message.partition() or 0, message.offset() or 0)
         self._positions.take(place)
         try:
-            found = incident.read(message.value())
+            found = incident_report(message.value() or b"")
         except ValueError as error:
             self._leave_out(place, str(error))
             return
