@@ -16,11 +16,21 @@ from bench.broker import bench_kafka
 from bench.contender import CONTENDERS, Contender, beside
 from bench.measure import NotEqual, Plan, Run, median_of, percentiles, run
 from bench.round_trip import round_trip
+from bench.table import table
 from devstack.layout import ROOT
 
 OUT = ROOT / "bench" / "out"
 PLANS = {
-    "full": Plan(rounds=3, rates=(3000, 300, 6), warm_up=90_000, measured=20, rest=240, idle=30, backlog=1_000_000),
+    "full": Plan(
+        rounds=3,
+        rates=(10_000, 3000, 300, 6),
+        warm_up=180_000,
+        measured=20,
+        rest=240,
+        idle=30,
+        backlog=1_000_000,
+        overload=300,
+    ),
     "change": Plan(rounds=3, rates=(300,), warm_up=30_000, measured=15, rest=15, idle=10, backlog=100_000),
     "quick": Plan(rounds=1, rates=(300,), warm_up=12_000, measured=7, rest=5, idle=5, backlog=10_000),
     "smoke": Plan(rounds=1, rates=(20,), warm_up=500, measured=3, rest=0, idle=1, backlog=500),
@@ -117,6 +127,8 @@ def summarise(contenders: list[Contender], runs: dict[str, list[Run]], plan: Pla
             "memory_mib": statistics.median(one.memory for one in rounds),
             "drained_per_second": rounds[0].drained,
             "drain_cpu_micros_a_reading": rounds[0].drain_cpu_micros,
+            "first_minute": median_of([one.first_minute for one in rounds]),
+            "overload": rounds[0].overload,
             "cores": {rate: statistics.median(one.cores[rate] for one in rounds) for rate in plan.rates},
             "alerts_ms": {rate: median_of([percentiles(one.alerts[rate]) for one in rounds]) for rate in plan.rates},
             "statuses_ms": {
@@ -170,38 +182,6 @@ def beside_others(found: dict[str, Any], others: list[Contender], plan: Plan) ->
 def machine() -> dict[str, Any]:
     """Return what it ran on."""
     return {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()}
-
-
-def table(results: dict[str, Any]) -> str:
-    """Return the figures as Markdown: of results.json, or of what `summarise` returned."""
-    rates = list(results["round_trip_ms"])
-    columns = ["", "start, s", "idle, cores", "memory, MiB", "backlog, /s"]
-    for rate in rates:
-        columns += [f"alerts at {rate}/s", f"statuses at {rate}/s", f"cores at {rate}/s"]
-    lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
-    for figures in results["contenders"].values():
-        cells = [
-            figures["title"], f"{figures['start_seconds']:.1f}", f"{figures['idle_cores']:.2f}",
-            f"{figures['memory_mib']:.0f}", _rate(figures["drained_per_second"]),
-        ]  # fmt: skip
-        for rate in rates:
-            cells += [_ms(figures[kind][rate]) for kind in ("alerts_ms", "statuses_ms")]
-            cells.append(f"{figures['cores'][rate]:.2f}")
-        lines.append(f"| {' | '.join(cells)} |")
-    alone = [f"{rate}/s: {_ms(figures)}" for rate, figures in results["round_trip_ms"].items()]
-    shown = [f"Latencies are p50 / p99 in ms. Kafka alone: {'; '.join(alone)}"]
-    shown += [f"{name} = {value:.2f}" for name, value in results.items() if isinstance(value, float)]
-    return "\n".join([*lines, "", *shown])
-
-
-def _rate(per_second: float | None) -> str:
-    return "-" if per_second is None else f"{per_second:,.0f}"
-
-
-def _ms(figures: dict[str, float]) -> str:
-    return " / ".join(
-        f"{figures[each]:,.0f}" if figures[each] >= 100 else f"{figures[each]:.1f}" for each in ("p50", "p99")
-    )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 from confluent_kafka import Consumer, TopicPartition
 
 from bench.broker import renew_topics
-from bench.contender import Contender, Running
+from bench.contender import OURS, Contender, Running
 from bench.readings import Series
 from bench.results import Reader
 from bench.send import sending
@@ -24,6 +24,13 @@ POLL_SECONDS = 0.05
 PROBE_RATE = 4
 WARM_UP_RATE = 3000
 RESTING_CORES, RESTING_SECONDS = 0.3, 2
+OVERLOAD_RATE, RATE_AFTER = 10_000, 100
+LIVE_SECONDS = 1
+"""What comes no later is live."""
+
+END_ALERTS = 1000
+"""How many of the warm-up's last alerts tell how late it is at its end."""
+
 SETTLE_SECONDS = 3
 """At the beginning of each rate, not measured: connections and caches are those of another rate."""
 
@@ -44,6 +51,8 @@ class Plan:
     rest: float
     idle: float
     backlog: int
+    overload: float = 0
+    """How long this monitor gets more than it can judge one by one; the others not: it is no comparison."""
 
 
 @dataclass
@@ -59,6 +68,10 @@ class Run:
     drained: float = 0
     drain_cpu_micros: float = 0
     """Processor time of a reading of the backlog, in microseconds, the start's not in it."""
+    first_minute: dict[str, float] = field(default_factory=dict)
+    """How late, in seconds, its latest alert was, and the last ones."""
+    overload: dict[str, float] = field(default_factory=dict)
+    """How late, in seconds, its latest alert was, and after how many seconds of a low rate alerts were live again."""
 
 
 class NotEqual(Exception):  # noqa: N818 - it is a result, not a mistake of ours
@@ -80,6 +93,7 @@ def run(contender: Contender, bootstrap: str, jars: Path, folder: Path, plan: Pl
             measured.start = started(running, reader, bootstrap, begun)
             with _sending_checked(reader, bootstrap, WARM_UP_RATE, plan.warm_up) as sender:
                 sender.wait()
+            measured.first_minute = _lateness(reader)
             for rate in plan.rates:
                 if rate < WARM_UP_RATE:
                     come_to_rest(running, plan.rest)
@@ -88,6 +102,8 @@ def run(contender: Contender, bootstrap: str, jars: Path, folder: Path, plan: Pl
                 come_to_rest(running, plan.rest)
                 measured.idle_cores = _cores(running, plan.idle)
             measured.memory = running.memory()
+            if is_first and plan.overload and contender == OURS:
+                measured.overload = _overloaded(reader, bootstrap, plan.overload)
     finally:
         reader.end()
     if is_first:
@@ -123,6 +139,33 @@ def _at_rate(running: Running, reader: Reader, bootstrap: str, rate: int, *, pla
         measured.cores[rate] = (running.cpu_seconds() - used) / (time.monotonic() - since)
     found = reader.results()
     measured.alerts[rate], measured.statuses[rate] = list(found.alert_seconds), list(found.status_seconds)
+
+
+def _lateness(reader: Reader) -> dict[str, float]:
+    seconds = reader.results().alert_seconds
+    return {"latest": max(seconds), "at_the_end": statistics.median(seconds[-END_ALERTS:])}
+
+
+def _overloaded(reader: Reader, bootstrap: str, seconds: float) -> dict[str, float]:
+    """Send more than can be judged one by one, and behind it little. Raises NotEqual if a result is missing."""
+    with _sending_checked(reader, bootstrap, OVERLOAD_RATE, int(OVERLOAD_RATE * seconds)) as sender:
+        sender.wait()
+        over = time.monotonic()
+        series = Series(f"after{time.monotonic_ns()}", RATE_AFTER)
+        with sending(bootstrap, series, int(RATE_AFTER * START_SECONDS)) as little:
+            live = _live_again(reader, series.name, over)
+            little.terminate()
+    return {"latest": max(reader.results().alert_seconds), "live_again": live}
+
+
+def _live_again(reader: Reader, series: str, since: float) -> float:
+    """Return after how many seconds an alert of a reading that was sent since then came while it was live."""
+    reader.also_follow(series)
+    while time.monotonic() - since < START_SECONDS:
+        if any(seconds <= LIVE_SECONDS for seconds in reader.seconds_of_others()):
+            return time.monotonic() - since
+        time.sleep(POLL_SECONDS)  # the pause of a poll that has a deadline
+    raise NotEqual(f"not live within {START_SECONDS} s of an overload")
 
 
 def come_to_rest(running: Running, seconds: float) -> None:
