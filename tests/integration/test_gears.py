@@ -14,6 +14,9 @@ from devstack.monitor_process import Client, MonitorProcess, records
 from messages.topics import STATUSES
 from spark_monitor.engine.gears import BACKLOG, BATCH_READINGS
 
+PAIRS_AT_ONCE = 3 * BATCH_READINGS // 2
+"""So many that they can't be judged one by one within the seconds that they may be late."""
+
 PAIRS = (BATCH_READINGS + BACKLOG) // 2
 """Two batches' readings."""
 
@@ -36,6 +39,10 @@ def off(broker: Kafka, java: dict[str, str], tmp_path: Path) -> Iterator[Monitor
 
 def said(monitor: MonitorProcess, event: str, query: str) -> int:
     return sum(each.get("event") == event and each.get("query") == query for each in list(monitor.events))
+
+
+def logged(monitor: MonitorProcess, event: str) -> bool:
+    return any(each.get("event") == event for each in list(monitor.events))
 
 
 def test_a_backlog_comes_in_batches_and_no_kill_on_the_way_loses_or_repeats_a_line(
@@ -83,6 +90,44 @@ def test_a_backlog_comes_in_batches_and_no_kill_on_the_way_loses_or_repeats_a_li
     paired = {(status["entity_id"], status["event_time"]) for status in statuses}
     assert len({pair for pair in paired if pair[0] != "GEARS"}) == PAIRS
     assert any(line.startswith("[Mengejar Data] ") for line in monitor.lines)
+
+
+@pytest.mark.parametrize("is_killed", [False, pytest.param(True, marks=pytest.mark.long)], ids=["", "killed"])
+def test_what_comes_faster_than_it_can_be_judged_one_by_one_is_read_in_batches(
+    monitor: MonitorProcess, client: Client, *, is_killed: bool
+) -> None:
+    """Nothing is lost, and nothing comes twice; of a kill at the change not in the log."""
+    name = f"FLOOD{is_killed:d}"
+    before, begun = client.end(STATUSES), time.time()
+    for number in range(PAIRS_AT_ONCE):
+        gudang, at = f"{name}{number % 50}", begun - PAIRS_AT_ONCE + number
+        client.reading("suhu", gudang, 70 + number % 2000 / 100, at)
+        client.reading("kelembaban", gudang, 60.0, at)
+    client.flush()
+    if is_killed:
+        eventually(lambda: logged(monitor, "falling behind"), lambda: f"no change; {monitor.events[-5:]}", 90)
+        monitor.kill()
+        monitor.start_unwatched()
+    eventually(lambda: said(monitor, "caught up", "status"), lambda: f"not caught up; {monitor.events[-5:]}", 240)
+    assert logged(monitor, "falling behind")
+    found: list[dict[str, Any]] = []
+
+    def all_are_there(messages: list[Any]) -> bool:
+        found.extend(records(messages[len(found) :]))
+        return len({each["status_id"] for each in found if each["complete"]}) >= PAIRS_AT_ONCE
+
+    client.read(STATUSES, before, all_are_there, seconds=120)
+    client.reading("suhu", name, 86)
+    client.flush()
+    monitor.wait_for(name, ["Suhu 86.00°C"])
+    lines = Counter(line for line in list(monitor.lines) if line.startswith("[Peringatan Suhu") and name in line)
+    assert len(lines) == 1 + sum(number % 2000 > 1000 for number in range(PAIRS_AT_ONCE))
+    # The line that is being printed at a kill may come again.
+    assert lines.total() - len(lines) <= is_killed
+    if not is_killed:
+        # The next batch may have begun between the boundary and the stop.
+        times = Counter(each["status_id"] for each in found)
+        assert times.total() - len(times) < PAIRS_AT_ONCE / 100
 
 
 @pytest.mark.long

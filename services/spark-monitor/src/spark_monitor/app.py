@@ -17,6 +17,7 @@ from messages.topics import ACTIONS, ALERTS, CANARY, HEARTBEATS, INCIDENTS, REFU
 from spark_monitor.console.console import Console
 from spark_monitor.console.display import Display
 from spark_monitor.engine import cluster, queries, session
+from spark_monitor.engine.brake import Brake
 from spark_monitor.engine.checkpoints import Checkpoint, Extent
 from spark_monitor.engine.gears import Gears
 from spark_monitor.engine.kafka_clock import KafkaClock
@@ -128,7 +129,9 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
     guard.looks_at(reporter)
     events.info("starting Spark", task_slots=task_slots, master=config.spark_master, partitions=topics.partitions)
     spark = _spark(config, task_slots, stop)
-    gears = Gears(topics, checkpoints, queries.read_by(all_rules), console.tell)
+    # A cluster's tasks run elsewhere, out of the brake's reach.
+    brake = Brake(spark, config.checkpoint_minutes) if config.spark_master is None else None
+    gears = Gears(topics, checkpoints, queries.read_by(all_rules), console.tell, brake)
     starters = queries.starters(
         spark, config, rules, checkpoints, topics, gears=gears,
         ends=kafka.ends, pass_on=lambda records: causes.pass_on(records, clock.now()), tell=console.tell, stop=stop,

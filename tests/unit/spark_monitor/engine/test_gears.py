@@ -1,10 +1,14 @@
 """When a query works in batches, and what is said of its backlog."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from spark_monitor.engine import gears
 from spark_monitor.engine.checkpoint_storage import LocalStoragePath
 from spark_monitor.engine.checkpoints import Checkpoint, Extent
 from spark_monitor.engine.gears import BACKLOG, Gears, backlog_line, seconds_left, unread
@@ -58,13 +62,71 @@ def test_a_backlog_that_nobody_knows_is_not_called_over(tmp_path: Path) -> None:
     kafka, told = Kafka(), list[str]()
     extent = kafka.extent(())
     checkpoint = Checkpoint.take(LocalStoragePath(tmp_path), "alerts", {}, {}, extent)
-    gears = Gears(cast(Any, kafka), {"alerts": checkpoint}, {"alerts": ["suhu"]}, told.append)
-    assert gears.in_batches("alerts", {})
+    found = Gears(cast(Any, kafka), {"alerts": checkpoint}, {"alerts": ["suhu"]}, told.append, None)
+    assert found.in_batches("alerts", {})
     kafka.unread = None
-    assert gears.in_batches("alerts", {})
+    assert found.in_batches("alerts", {})
     assert told == ["[Mengejar Data] 20.000 bacaan belum diperiksa"]
     kafka.unread = BACKLOG - 1
-    assert not gears.in_batches("alerts", {})
+    assert not found.in_batches("alerts", {})
     assert told[1:] == ["[Mengejar Data] selesai: setiap bacaan kini diperiksa saat tiba"]
     kafka.unread = None
-    assert not gears.in_batches("alerts", {})
+    assert not found.in_batches("alerts", {})
+
+
+class Query:
+    """A query that completes batches; `at_boundary` says when it does."""
+
+    def __init__(self, told: list[str], name: str, at_boundary: Callable[[], bool]) -> None:
+        self.name = name
+        self._told = told
+        self._at_boundary = at_boundary
+
+    def completed_batch(self) -> int:
+        """Return the last one's number."""
+        return int(self._at_boundary())
+
+    def restart(self) -> None:
+        """Note it."""
+        self._told.append(self.name)
+
+
+class Brake(AbstractContextManager[None]):
+    """Notes when it is on."""
+
+    def __init__(self, told: list[str]) -> None:
+        self.is_on = False
+        self._told = told
+
+    def __enter__(self) -> None:
+        """Note it."""
+        self.is_on = True
+
+    def __exit__(self, *_: object) -> None:
+        """Note it."""
+        self.is_on = False
+        self._told.append("released")
+
+
+def changed(brake: Brake | None, *queries: Query) -> None:
+    Gears(cast(Any, Kafka()), {}, {}, lambda _line: None, brake).change(cast(Any, queries))
+
+
+def test_queries_that_fall_behind_are_stopped_at_a_boundary_before_the_brake_is_released() -> None:
+    told: list[str] = []
+    brake = Brake(told)
+    changed(brake, Query(told, "alerts", lambda: "status" in told), Query(told, "status", lambda: brake.is_on))
+    assert told == ["status", "alerts", "released"]
+
+
+def test_a_query_without_a_boundary_is_stopped_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gears, "BOUNDARY_SECONDS", 0)
+    told: list[str] = []
+    changed(Brake(told), Query(told, "alerts", lambda: False))
+    assert told == ["alerts", "released"]
+
+
+def test_out_of_the_brake_s_reach_nothing_is_waited_for() -> None:
+    told: list[str] = []
+    changed(None, Query(told, "alerts", lambda: False))
+    assert told == ["alerts"]

@@ -2,18 +2,21 @@
 
 A batch takes a fraction of the processor, and of the broker, for each reading; in Real-time Mode each reading comes at
 once. Both go on where the checkpoint says, so each start of a query may choose. A query in batches ends by itself when
-it has read what was there at its start, and is started again.
+it has read what was there at its start, and is started again. One in Real-time Mode that falls behind is stopped at a
+checkpoint boundary, and started again.
 """
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import structlog
 from confluent_kafka import KafkaException
 
 from spark_monitor.engine.checkpoints import Checkpoint, Extent, Offsets
+from spark_monitor.engine.supervisor import SupervisedQuery
 from spark_monitor.engine.topics import Topics
 
 log = structlog.get_logger()
@@ -23,6 +26,15 @@ BACKLOG = 20_000
 
 BATCH_READINGS = 50_000
 """A batch takes some seconds, and so does what a kill in it makes to be done twice."""
+
+LATE_SECONDS = 5
+"""With results that take longer, and a backlog, Real-time Mode does not keep up."""
+
+BOUNDARY_SECONDS = 15
+"""The canary's task ends with its next pulse; one without any reading does not."""
+
+LOOK_SECONDS = 0.02
+"""What comes between a boundary and the stop is read again: that is to be little."""
 
 TOLD_EVERY_SECONDS = 10
 TAG = "[Mengejar Data]"
@@ -41,18 +53,28 @@ class Gears:
 
     def __init__(
         self, topics: Topics, checkpoints: Mapping[str, Checkpoint], read_by: Mapping[str, Iterable[str]],
-        tell: Callable[[str], None],
+        tell: Callable[[str], None], brake: AbstractContextManager[None] | None,
     ) -> None:  # fmt: skip
-        """`read_by`: the topics of each query; `tell` takes lines for the operator."""
+        """`read_by`: the topics of each query; `tell` takes lines for the operator.
+
+        `brake`: in it, batches of Real-time Mode end. Without one, a query that falls behind is stopped at once, and
+        reads again what came since its last boundary.
+        """
         self._topics = topics
         self._checkpoints = checkpoints
         self._read_by = read_by
         self._tell = tell
+        self._brake = brake
         self._lock = threading.Lock()
+        self._stopping = threading.Lock()
         self._catching: dict[str, _Catching] = {}
 
     def in_batches(self, query: str, starting: Offsets) -> bool:
         """Return whether a query that starts now is to work in batches; `starting` is where it begins if it is new."""
+        with self._stopping:
+            return self._chosen(query, starting)
+
+    def _chosen(self, query: str, starting: Offsets) -> bool:
         checkpoint = self._checkpoints[query]
         known = self._unread(query, starting)
         with self._lock:
@@ -75,6 +97,24 @@ class Gears:
         elif was_any and not is_any:
             self._tell(f"{TAG} selesai: setiap bacaan kini diperiksa saat tiba")
         return is_catching
+
+    def change(self, queries: Sequence[SupervisedQuery]) -> None:
+        """Stop queries that work in Real-time Mode; each is started again, and chooses then."""
+        log.info("falling behind")
+        with self._stopping:
+            if self._brake is None:
+                for query in queries:
+                    query.restart()
+                return
+            batches = {query: query.completed_batch() for query in queries}
+            deadline = time.monotonic() + BOUNDARY_SECONDS
+            with self._brake:
+                while batches:
+                    is_time = time.monotonic() >= deadline
+                    for query in [each for each in batches if is_time or each.completed_batch() != batches[each]]:
+                        query.restart()
+                        del batches[query]
+                    time.sleep(LOOK_SECONDS)
 
     @property
     def is_catching_up(self) -> bool:

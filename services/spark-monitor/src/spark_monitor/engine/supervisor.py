@@ -62,6 +62,11 @@ class SupervisedQuery(threading.Thread):
         """What Spark calls the query's present life, None before the first."""
         return None if self._query is None else str(self._query.runId)
 
+    def restart(self) -> None:
+        """Stop the query, which is then started again."""
+        if self._query is not None:
+            self._query.stop()
+
     def end(self) -> None:
         """Stop the query; `stop` must be set before, or it would be restarted."""
         if self._query is not None:

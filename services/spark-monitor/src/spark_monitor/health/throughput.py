@@ -37,6 +37,8 @@ class Throughput(Listener):
         self._results: Counter[str] = Counter()
         self._refused_ahead: defaultdict[str, BitMap64] = defaultdict(BitMap64)
         self._behind: list[dict[str, int]] = []
+        self.seconds_late = 0.0
+        """How long after its reading the last status was written, by Kafka's clock: without what the printing takes."""
         self._forget()
 
     def _forget(self) -> None:
@@ -58,6 +60,7 @@ class Throughput(Listener):
         self.judged(result.source, result.source_offset, count=result.is_new)
         if result.is_news:
             self.status(self._now() - status["received_at"])
+        self.seconds_late = result.record.written_at - status["received_at"]
 
     def on_refusal(self, refusal: Refusal, result: Result) -> None:
         """Count a refused message."""
@@ -94,11 +97,11 @@ class Throughput(Listener):
         if offset < before:
             return
         reached = offset + 1
-        ahead = self._refused_ahead[partition]
-        ahead.remove_range(0, reached)
-        while reached in ahead:
-            ahead.discard(reached)
-            reached += 1
+        if ahead := self._refused_ahead.get(partition):
+            ahead.remove_range(0, reached)
+            while reached in ahead:
+                ahead.discard(reached)
+                reached += 1
         self._processed[partition] = reached
         self._readings += (reached - before) * count
 

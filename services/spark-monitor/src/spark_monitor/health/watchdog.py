@@ -11,7 +11,7 @@ from py4j.protocol import Py4JError, Py4JJavaError  # type: ignore[import-untype
 
 from servicekit import heartbeat
 from spark_monitor.console.display import MAX_ENTITIES, Display
-from spark_monitor.engine.gears import Gears
+from spark_monitor.engine.gears import BACKLOG, LATE_SECONDS, Gears
 from spark_monitor.engine.queries import ALERTS_QUERY, WRITTEN_BY
 from spark_monitor.engine.supervisor import SupervisedQuery, cause_of
 from spark_monitor.engine.topics import Topics
@@ -87,6 +87,7 @@ class Watchdog:
     def _look(self) -> Breakdown | None:
         self._pass_on_boundaries()
         self.gears.report()
+        self._keep_up()
         reporter_keeps_up = self.reporter.seconds_behind() < REPORTER_MAY_LAG_SECONDS
         # A query is active before it has begun to read, so its tasks are what counts.
         is_well = reporter_keeps_up and not self.stalled and self.finds_incidents() and self.all_tasks_run()
@@ -113,6 +114,15 @@ class Watchdog:
                 # Without an answer the reporter remembers more than it must, until the next boundary.
                 with contextlib.suppress(KafkaException):
                     self.reporter.boundary(self.topics.ends(WRITTEN_BY[query.query_name]))
+
+    def _keep_up(self) -> None:
+        """Let the queries work in batches when they fall behind."""
+        if self.gears.is_catching_up or self.figures.seconds_late < LATE_SECONDS:
+            return
+        with contextlib.suppress(KafkaException):
+            if self.figures.lag(self.topics.extent(self.sources).ends) >= BACKLOG:
+                self.gears.change(self.in_real_time)
+                self.figures.seconds_late = 0
 
     def _begin_watching(self) -> None:
         """Say so, and start what can wait: with it, an alert would come some seconds later after each start."""
