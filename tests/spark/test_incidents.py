@@ -251,7 +251,7 @@ def test_an_action_that_nobody_can_have_meant_is_told_and_ends_nothing(running: 
 
 
 def test_a_batch_that_is_over_leaves_no_job_in_spark(running: Running, spark: SparkSession) -> None:
-    """A job that stays keeps its whole plan: with a batch each two seconds the memory is full in half an hour."""
+    """A job that stays keeps its whole plan: with a batch each few seconds the memory is full within the hour."""
     scheduler = spark.sparkContext._jsc.sc().dagScheduler()  # noqa: SLF001 - there is no other way
 
     def jobs() -> int:

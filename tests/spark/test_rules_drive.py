@@ -55,7 +55,7 @@ def test_an_integer_stream_shows_whole_numbers_and_refuses_others(spark: SparkSe
     assert (found["message"], found["keterangan"]) == ("11x k", "k")
     second = decode(rows(spark, {"id": "E", "v": 11.5}), Rules.model_validate(rules)).first()
     assert second is not None
-    assert second.refusal.message == "v: diharapkan bilangan bulat, diterima 11.5"
+    assert second.refusal_message == "v: diharapkan bilangan bulat, diterima 11.5"
 
 
 def test_the_time_may_be_kafkas_or_in_another_field(spark: SparkSession) -> None:
@@ -77,4 +77,4 @@ def test_streams_on_one_topic_are_told_apart_by_their_values_field(spark: SparkS
     found = decode(rows(spark, {"id": "E", "v": 1}, {"id": "E", "w": 2}), rules).orderBy("offset").collect()
     assert [(reading.stream, reading.value) for reading in found] == [("a", 1.0), ("b", 2.0)]
     (both,) = decode(rows(spark, {"id": "E", "v": 1, "w": 2}), rules).collect()
-    assert both.refusal.code == "AmbiguousReading", "one of its values would be lost"
+    assert both.refusal_code == "AmbiguousReading", "one of its values would be lost"

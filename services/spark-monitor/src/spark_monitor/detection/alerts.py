@@ -37,7 +37,7 @@ def alert_messages(rules: Rules) -> list[Column]:
     """
     return [
         F.when(
-            F.col("refusal").isNull()
+            F.col("refusal_code").isNull()
             & (F.col("stream") == alert.stream)
             & is_raised(alert, F.col("entity_id"), F.col("value")),
             message(

@@ -37,6 +37,12 @@ ERROR_CODE = "SensorFault"
 """The code of a refusal of what is a sensor's word, but no measurement; then the reading's columns may be used."""
 
 
+Check = tuple[Column, str, Column]
+"""Whether something is wrong, its code, and the words, which operators read."""
+
+Checks = tuple[list[Check], list[Check]]
+
+
 def decode(messages: DataFrame, rules: Rules) -> DataFrame:
     """Turn rows of Spark's Kafka source into readings.
 
@@ -48,7 +54,8 @@ def decode(messages: DataFrame, rules: Rules) -> DataFrame:
     - `stream, entity_id, sensor_id, value`: the reading, `value` in the stream's unit;
     - `sensor_time`: what the sensor's own clock said, null where the message has no time;
     - `event_time`: that, or `received_at` where it is missing or cannot be right; `time_source` is `sensor` or `kafka`;
-    - `refusal`: null, or `struct<code, message>`; then the reading's columns must not be used, but for ERROR_CODE.
+    - `refusal_code, refusal_message`: why it can't be used, null of a reading; then the reading's columns must not be
+      used, but for ERROR_CODE. Two columns, as most queries ask for the code alone, and the words are half of the plan.
     """
     _register_fields(messages.sparkSession, rules)
     found = messages.select(
@@ -61,8 +68,9 @@ def decode(messages: DataFrame, rules: Rules) -> DataFrame:
         F.col("timestamp").cast("double").alias("received_at"),
         F.call_function(FIELDS, "topic", "value").alias("found"),
     )
-    refusal = F.when(_is_plain(), None).otherwise(refusal_of(rules))
-    is_refused = refusal.isNotNull()
+    checks = _checks(rules)
+    refusal_code = _unless_plain(checks, lambda _, code: F.lit(code))
+    is_refused = refusal_code.isNotNull()
     return found.select(
         "topic",
         "partition",
@@ -78,18 +86,19 @@ def decode(messages: DataFrame, rules: Rules) -> DataFrame:
         _sensor_time().alias("sensor_time"),
         F.when(_is_time(), F.col("found.time_number")).otherwise(F.col("received_at")).alias("event_time"),
         F.when(_is_time(), "sensor").otherwise("kafka").alias("time_source"),
-        refusal.alias("refusal"),
+        refusal_code.alias("refusal_code"),
+        _unless_plain(checks, lambda message, _: message).alias("refusal_message"),
     )
 
 
 def accepted(readings: DataFrame) -> DataFrame:
     """Keep the readings that can be used."""
-    return readings.where(F.col("refusal").isNull())
+    return readings.where(F.col("refusal_code").isNull())
 
 
 def is_error_code() -> Column:
     """Say of a row of `decode` whether it is a sensor's error code: refused, but the reading's columns may be used."""
-    return F.coalesce(F.col("refusal.code") == ERROR_CODE, F.lit(False))
+    return F.coalesce(F.col("refusal_code") == ERROR_CODE, F.lit(False))
 
 
 def _register_fields(spark: SparkSession, rules: Rules) -> None:
@@ -117,6 +126,16 @@ def _is_plain() -> Column:
     return F.col("found.is_plain")
 
 
+def _unless_plain(checks: Checks, of: Callable[[Column, str], Column]) -> Column:
+    """Return what `of(message, code)` gives for the first of the checks that is so, null where none is."""
+    unreadable, unusable = (
+        F.coalesce(*(F.when(condition, of(message, code)) for condition, code, message in some)) for some in checks
+    )
+    return F.when(_is_plain(), None).otherwise(
+        F.when(F.col("found.problem").isNotNull(), unreadable).otherwise(unusable)
+    )
+
+
 def _sensor_time() -> Column:
     """Return what the sensor's clock said, but no number that no clock shows."""
     time, bound = F.col("found.time_number"), float(LAST_MOMENT)
@@ -129,7 +148,12 @@ def _is_time() -> Column:
     return F.coalesce((time >= FIRST_MOMENT) & (time - F.col("received_at") <= MAX_AHEAD_SECONDS), F.lit(False))
 
 
-def _unreadable() -> list[tuple[Column, str, Column]]:
+def _checks(rules: Rules) -> Checks:
+    """Return what may be wrong with a message that is no reading, and with a reading, in the order of the checks."""
+    return _unreadable(), _unusable(rules)
+
+
+def _unreadable() -> list[Check]:
     """Return what Fields.java may say instead of a reading: whether it does, the code, and the words."""
     detail = F.col("found.detail")
 
@@ -169,8 +193,8 @@ def _unreadable() -> list[tuple[Column, str, Column]]:
     ]
 
 
-def refusal_of(rules: Rules) -> Column:
-    """Return the first thing that is wrong as struct<code, message>, or null. Messages are read by operators."""
+def _unusable(rules: Rules) -> list[Check]:
+    """Return what may be wrong with a reading."""
     minimum = _by_stream(rules, lambda stream: F.lit(stream.plausible[0]))
     maximum = _by_stream(rules, lambda stream: F.lit(stream.plausible[1]))
     is_integer = _by_stream(rules, lambda stream: F.lit(stream.value_type == "integer"))
@@ -181,7 +205,7 @@ def refusal_of(rules: Rules) -> Column:
     entity = F.col("found.entity_string")
     value = F.col("found.value_number")
 
-    checks: list[tuple[Column, str, Column]] = [
+    return [
         (
             entity.isNull()
             | entity.rlike(r"^\s*$")
@@ -232,7 +256,6 @@ def refusal_of(rules: Rules) -> Column:
             F.concat(time_field, F.lit(": diharapkan detik sejak 1970 (epoch), diterima "), _shown("time")),
         ),
     ]
-    return F.when(F.col("found.problem").isNotNull(), _first(_unreadable())).otherwise(_first(checks))
 
 
 def _is_error_code(rules: Rules) -> Column:
@@ -242,15 +265,6 @@ def _is_error_code(rules: Rules) -> Column:
         *(F.when(F.col("found.stream") == name, value.isin(*map(float, each))) for name, each in codes.items()),
         F.lit(False),
     )
-
-
-def _first(checks: list[tuple[Column, str, Column]]) -> Column:
-    """Return the first that is so of (condition, code, message), as struct<code, message>."""
-    found = (
-        F.when(condition, F.struct(F.lit(code).alias("code"), message.alias("message")))
-        for condition, code, message in checks
-    )
-    return F.coalesce(*found)
 
 
 def _by_stream(rules: Rules, of: Callable[[Stream], Column]) -> Column:

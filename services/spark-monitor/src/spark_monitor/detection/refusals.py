@@ -18,7 +18,7 @@ MAX_KEY_BYTES = 64 * 1024
 def refusal_message() -> Column:
     """Return the message for a refused reading (see `decode.decode`), null for an accepted one."""
     return F.when(
-        F.col("refusal").isNotNull(),
+        F.col("refusal_code").isNotNull(),
         message(
             REFUSED,
             F.substring(F.col("refused_key"), 1, MAX_KEY_BYTES),
@@ -28,8 +28,8 @@ def refusal_message() -> Column:
                 _header("partition", F.col("partition")),
                 _header("offset", F.col("offset")),
                 _header("stage", F.lit("VALUE_CONVERTER")),
-                _header("exception.class.name", F.col("refusal.code")),
-                _header("exception.message", F.col("refusal.message")),
+                _header("exception.class.name", F.col("refusal_code")),
+                _header("exception.message", F.col("refusal_message")),
             ),
         ),
     )

@@ -15,8 +15,9 @@ from spark_monitor.engine.supervisor import cause_of
 from spark_monitor.incidents.operator import FAILURE
 from spark_monitor.incidents.records import Record, from_json
 
-TRIGGER_SECONDS = 2
-"""A batch takes about 0.3 s, whatever little is in it. A silence is found that much later while readings come."""
+TRIGGER_SECONDS = 5
+"""As often as the canary makes one without readings. A batch costs a third of a second of processor time, whatever
+little is in it; an incident, which takes half a minute to begin, is told that much later."""
 
 BATCH_ENDS_SECONDS = 5
 
@@ -40,7 +41,7 @@ def session_for(spark: SparkSession) -> SparkSession:
     session.conf.set("spark.sql.shuffle.partitions", "1")
     # A batch costs as much with nothing in it: without readings the canary's pulses make one, which is often enough.
     session.conf.set("spark.sql.streaming.noDataMicroBatches.enabled", "false")
-    # Each batch writes what has changed, and only every tenth copies the store: a batch each two seconds is not a
+    # Each batch writes what has changed, and only every tenth copies the store: a batch each few seconds is not a
     # boundary each five minutes.
     session.conf.set("spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled", "true")
     session.conf.set("spark.sql.streaming.stateStore.minDeltasForSnapshot", "10")
@@ -70,7 +71,7 @@ def publisher(topic: IncidentTopic, pass_on: PassOn, tell: Callable[[str], None]
     def publish(batch: DataFrame, _number: int) -> None:
         try:
             # Not `batch.toLocalIterator`: its job runs when that query is over, for Spark, which then keeps the job and
-            # its plan forever. With a batch each two seconds the memory would be full in half an hour.
+            # its plan forever. With a batch each few seconds the memory would be full within the hour.
             rows = batch.rdd.toLocalIterator()
             while some := [from_json(row.record) for row in islice(rows, RECORDS_AT_ONCE)]:
                 failures.take([each for each in some if each["kind"] == FAILURE])

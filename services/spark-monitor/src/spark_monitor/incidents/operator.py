@@ -57,7 +57,7 @@ LAST_TIMER_SECONDS = 253_402_300_799
 def incident_records(messages: DataFrame, rules: Rules, time_zone: str) -> DataFrame:
     """Kafka rows in, rows of `record` (JSON) out; `time_zone` is that of the times in the lines."""
     decoded = decode(messages, rules)
-    is_reading = F.col("refusal").isNull() | is_error_code()
+    is_reading = F.col("refusal_code").isNull() | is_error_code()
     is_watched = is_reading & F.col("stream").isin(*rules.watched_streams)
     # What a person does is keyed by the entity. It is no reading, nor is a pulse, so `decode` leaves both as they were.
     is_action, is_pulse = F.col("topic") == ACTIONS, F.col("topic") == CANARY

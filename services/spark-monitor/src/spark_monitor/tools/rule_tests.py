@@ -155,7 +155,7 @@ def _accepted(spark: SparkSession, rules: Rules, folder: Path) -> dict[int, list
     """Return each test's accepted readings with their entities, by its number; in their order."""
     rows = _messages(spark.read.schema(SCHEMA).json(str(folder / "source")))
     decoded = decode(rows, rules).withColumn("is_error_code", is_error_code())
-    readings = decoded.where(F.col("refusal").isNull() | is_error_code()).orderBy("partition", "offset")
+    readings = decoded.where(F.col("refusal_code").isNull() | is_error_code()).orderBy("partition", "offset")
     by_test: dict[int, list[tuple[str, incidents.Reading]]] = defaultdict(list)
     for row in readings.select(
         "partition", "entity_id", "stream", "sensor_id", "value", "event_time", "received_at", "sensor_time",
