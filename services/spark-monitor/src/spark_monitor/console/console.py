@@ -94,6 +94,9 @@ class Console(Listener):
             )  # fmt: skip
 
     def _print(self, lines: list[str]) -> None:
-        if lines:
-            self._out.write("".join(f"{plain(line)}\n" for line in lines))
-            self._out.flush()
+        if not lines:
+            return
+        # Nearly always nothing is to be replaced, and one look tells so of all.
+        is_plain = "".join(lines).isprintable()
+        self._out.write("\n".join([*(lines if is_plain else map(plain, lines)), ""]))
+        self._out.flush()

@@ -26,9 +26,11 @@ class Deduplication:
 
         What is added `for_good` outlives the generations.
         """
-        if any(offset in kept[series] for kept in (*self._generations, self._for_good)):
+        newest, before = self._generations
+        # Not one loop over the three: this is asked for each result.
+        if offset in newest[series] or offset in before[series] or offset in self._for_good[series]:
             return False
-        (self._for_good if for_good else self._generations[0])[series].add(offset)
+        (self._for_good if for_good else newest)[series].add(offset)
         return True
 
     def start_generation(self) -> None:

@@ -25,6 +25,9 @@ COMMIT_SECONDS = 1
 STEP_SECONDS = 0.5
 KAFKA_SECONDS = 10
 
+AT_ONCE = 200
+"""Records that are taken together; what is due by time waits for them, some milliseconds."""
+
 Known = tuple[TopicPartition, int, int]
 """What is committed of a partition, its first offset, and its end."""
 
@@ -123,19 +126,27 @@ class Reporter(threading.Thread):
         self._commit(asynchronous=False)
 
     def _read(self) -> None:
+        """Read one record as soon as it comes, and with it what is there already."""
         message = self._consumer.poll(STEP_SECONDS)
         if message is None:
             self._tail.caught_up_at = time.monotonic()
-        elif error := message.error():
-            self._note_error(message, error)
         else:
-            # A record's writer says when it was: what is counted by the minute must not wait for a time to come.
-            written_at = min(message.timestamp()[1] / 1000, time.time())
-            partition = (message.topic(), message.partition())
-            self._tail.take(Record(partition, message.offset(), message.value() or b"", written_at, message))  # type: ignore[arg-type]
+            now = time.time()
+            self._take(message, now)
+            for more in self._consumer.consume(AT_ONCE, 0):
+                self._take(more, now)
         self._tail.step()
         if self._tail.has_uncommitted and time.monotonic() - self._committed_at >= COMMIT_SECONDS:
             self._commit(asynchronous=True)
+
+    def _take(self, message: Message, now: float) -> None:
+        if error := message.error():
+            self._note_error(message, error)
+            return
+        # A record's writer says when it was: what is counted by the minute must not wait for a time to come.
+        written_at = min(message.timestamp()[1] / 1000, now)
+        partition = (message.topic(), message.partition())
+        self._tail.take(Record(partition, message.offset(), message.value() or b"", written_at, message))  # type: ignore[arg-type]
 
     def _note_error(self, message: Message, error: KafkaError) -> None:
         """Log what the client says; step over a batch that it can't read."""
