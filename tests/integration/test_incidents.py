@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,11 @@ from devstack.kafka import Kafka
 from devstack.layout import ROOT
 from devstack.monitor_process import Client, MonitorProcess, records
 from messages.topics import CANARY, INCIDENTS
+from spark_monitor.engine.incident_query import TRIGGER_SECONDS
 from spark_monitor.rules import file as rules
+
+LATEST = 5 + TRIGGER_SECONDS + 1
+"""Seconds after which a silence is found: those that the rules say, and a batch."""
 
 
 def jakarta(at: float) -> str:
@@ -41,9 +45,10 @@ def started_for_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def rules_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the shipped rules, which also expect a warehouse that nobody has."""
+    """Return the shipped rules, which also expect a warehouse that nobody has, and call wet what is so for 3 s."""
     rules = yaml.safe_load((ROOT / "services/spark-monitor/rules.yaml").read_text("utf-8"))
     rules["streams"]["suhu"]["silence"]["expected"] = ["NEVER"]
+    rules["alerts"]["kelembaban_tinggi"]["incident"]["on_delay"] = 3
     file = tmp_path_factory.mktemp("rules") / "rules.yaml"
     file.write_text(yaml.safe_dump(rules, allow_unicode=True), "utf-8")
     return file
@@ -133,13 +138,13 @@ def test_a_silent_sensor_is_found_in_time(monitor: MonitorProcess, client: Clien
         monitor.wait_for_line("[Sensor Diam] Gudang FIRST: ")
         # The best of three: a batch that Java still compiles takes seconds where both cores are full.
         found_after: dict[str, float] = {}
-        while len(found_after) < 3 and not any(seconds < 5 + 3 for seconds in found_after.values()):
+        while len(found_after) < 3 and not any(seconds < LATEST for seconds in found_after.values()):
             gudang = f"SILENT-{len(found_after)}"
             steady(client, gudang, time.time() - 1, [75.0, 75.0])
             at = time.time()
             monitor.wait_for_line(f"[Sensor Diam] Gudang {gudang}: suhu tidak terkirim sejak ")
             found_after[gudang] = time.time() - at
-        assert min(found_after.values()) < 5 + 3, found_after
+        assert min(found_after.values()) < LATEST, found_after
         (line,) = monitor.incidents_of(gudang)
         assert line.endswith(" detik (suhu-7f3a)")
         steady(client, gudang, time.time(), [75.0])
@@ -157,6 +162,52 @@ def test_a_persons_word_ends_what_no_data_ends(monitor: MonitorProcess, client: 
         assert monitor.incidents_of("CLOSED")[-1].endswith(" detik (suhu-7f3a), oleh Budi: ditutup")
         (last,) = [each for each in records(client.read(INCIDENTS), "CLOSED") if each["state"] == "retired"]
         assert (last["kind"], last["sensor_id"]) == ("silence", "suhu-7f3a")
+
+
+def test_a_sensor_whose_clock_is_wrong_alarms_all_the_same(monitor: MonitorProcess, client: Client) -> None:
+    begun = time.time()
+    clocks: dict[str, Callable[[int], float]] = {
+        "FIRSTDAY": float,
+        "STANDS": lambda _second: begun,
+        "BEHIND": lambda second: begun + second - 7_200,
+        "AHEAD": lambda second: begun + second + 3_600,
+    }
+    for second in range(10):
+        for gudang, clock in clocks.items():
+            message = {"gudang_id": gudang, "kelembaban": 90 + second, "timestamp": clock(second), "sensor_id": "k-1"}
+            client.send("kelembaban", message, gudang)
+        client.flush()
+        time.sleep(max(0, begun + second + 1 - time.time()))  # how often a sensor reports
+    for gudang in clocks:
+        monitor.wait_for_line(f"[Jam Sensor Salah] Gudang {gudang}: k-1 ")
+        monitor.wait_for_line(f"[Insiden Dibuka] Gudang {gudang}: Kelembaban ")
+        alerts = [line for line in monitor.about(gudang) if line.startswith("[Peringatan")]
+        assert len(alerts) == 10, alerts
+        opened = [each for each in of(client, gudang) if each["state"] == "opened"]
+        assert [each["time_source"] for each in opened] == ["kafka"]
+        assert opened[0]["opened_at"] == pytest.approx(begun, abs=5)
+    assert any(line.endswith("FIRSTDAY: k-1 tertinggal 56 tahun, waktu Kafka dipakai") for line in list(monitor.lines))
+
+
+def test_what_a_gateway_tells_after_the_live_reading_has_its_incident(monitor: MonitorProcess, client: Client) -> None:
+    begin = time.time() - 600
+    steady(client, "LATE", time.time(), [75.0])
+    # In one batch with it they would be in order, and not late.
+    seen = monitor.boundaries("incidents")
+    eventually(lambda: monitor.boundaries("incidents") >= seen + 2, lambda: "the live reading is not judged", 60)
+    steady(client, "LATE", begin, [*[84.31] * 60, *[75.0] * 40])
+    monitor.wait_for_line(f"[Insiden Dibuka] Gudang LATE: Suhu 84.31°C > 80 - {jakarta(begin)} (data terlambat)")
+    monitor.wait_for_line("[Insiden Selesai] Gudang LATE: Suhu, 1 menit, puncak 84.31°C")
+    assert [(each["state"], each["late"]) for each in of(client, "LATE")] == [("opened", True), ("closed", True)]
+
+
+def test_one_hot_sensor_of_three_opens_its_room(monitor: MonitorProcess, client: Client) -> None:
+    begin = time.time() - 300
+    for sensor, value in ("s-1", 75.0), ("s-2", 84.31), ("s-3", 75.0):
+        steady(client, "THREE", begin, [value] * 40, sensor)
+    monitor.wait_for_line(f"[Insiden Dibuka] Gudang THREE: Suhu 84.31°C > 80 - {jakarta(begin)}")
+    (opened,) = of(client, "THREE")
+    assert opened["sensors"] == ["s-2"]
 
 
 def test_an_expected_warehouse_that_never_spoke_is_missed(monitor: MonitorProcess, client: Client) -> None:

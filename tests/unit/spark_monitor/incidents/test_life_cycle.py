@@ -408,6 +408,17 @@ def test_an_old_neighbour_takes_no_place() -> None:
     assert said(warehouse.look(10)) == ["[Sensor Diam] Gudang G1: suhu tidak terkirim sejak 6 detik (a)"]
 
 
+def test_of_a_clock_that_is_found_wrong_the_readings_of_one_batch_are_all_by_kafkas_time() -> None:
+    """The first ones, too, which came before anybody could know; not what a gateway had kept from before."""
+    behind, begun, warehouse = 7_200, START + 0.0, Warehouse()
+    live = [Reading("suhu", "a", 95, at - behind, at, at - behind) for at in (begun + second for second in range(40))]
+    kept = [Reading("suhu", "a", 70, begun - 9_000 + n, begun, begun - 9_000 + n) for n in range(20)]
+    told = warehouse.take([*kept, *live], 41)
+    (opened,) = [record for record in told if record["kind"] == "threshold"]
+    assert opened["opened_at"] == begun
+    assert [record["kind"] for record in told if record["kind"] != "threshold"] == ["clock"]
+
+
 def retired(warehouse: Warehouse, now: float, sensor: str | None = None, **fields: Any) -> list[Record]:
     """Let Budi say that nobody waits for a sensor, or for any."""
     action = actions.retirement(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from messages.records import LAST_MOMENT, Action
-from spark_monitor.incidents.clock import SensorClock
+from spark_monitor.incidents.clock import CLOSE_SECONDS, SensorClock
 from spark_monitor.incidents.faults import MAX_SENSORS, FaultMachine
 from spark_monitor.incidents.late import LateReadings
 from spark_monitor.incidents.limits import LimitMachine, close_without_rule
@@ -80,8 +80,9 @@ class LifeCycle:
         entity = _Entity(self, entity_id, state, now)
         rest = iter(readings)
         while arrived := sorted(islice(rest, SORTED_TOGETHER), key=lambda reading: reading.received_at):
-            timed = filter(None, map(entity.timed, arrived))
-            for reading in sorted(timed, key=lambda reading: reading.event_time):
+            timed = [reading for reading in map(entity.timed, arrived) if reading is not None]
+            # A clock may be found wrong by the last of them: then by it the others were judged wrongly, too.
+            for reading in sorted(map(entity.corrected, timed), key=lambda reading: reading.event_time):
                 entity.read(reading)
         return entity.step()
 
@@ -128,6 +129,11 @@ class _Entity:
         if reading.sensor_time is None or (stream := self._stream_of(reading)) is None:
             return reading
         return stream.timed(reading, reading.sensor_time)
+
+    def corrected(self, reading: Reading) -> Reading:
+        """Return a reading that is timed by Kafka's time if its sensor's clock was found wrong behind it."""
+        stream = self._streams.get(reading.stream)
+        return reading if stream is None else stream.corrected(reading)
 
     def read(self, reading: Reading) -> None:
         """Hand a reading to its stream."""
@@ -222,6 +228,7 @@ class _Stream:
         self._faults = FaultMachine(stream, self._state, journal)
         self._limits = [LimitMachine(rule, stream, self._state, state.limits, journal) for rule in stream.limits]
         self._late = LateReadings(stream, self._state, self._limits, journal)
+        self._found_wrong: dict[str, float] = {}
 
     def timed(self, reading: Reading, stamp: float) -> Reading | None:
         """Return a reading with the time that it is judged by; `stamp` is what its sensor's clock said.
@@ -234,11 +241,28 @@ class _Stream:
         state = clocks.get(name)
         if state is None:
             state = clocks[name] = ClockState(stamp, None, reading.received_at, newest=float("-inf"))
+        was_right = state.fault is None
         clock = SensorClock(name, state, self._stream, self._journal)
         at = clock.event_time(stamp, reading.value, reading.event_time, reading.received_at)
         if at is None:
             return None
+        if was_right and state.fault is not None and at != stamp:
+            self._found_wrong[name] = reading.received_at - stamp
+            for limit in self._limits:
+                limit.start_over(name)
         return reading if at == reading.event_time else reading._replace(event_time=at)
+
+    def corrected(self, reading: Reading) -> Reading:
+        """Return a reading by Kafka's time if its clock was found wrong since, and was so already.
+
+        What a gateway had kept is not: it was behind by another time.
+        """
+        if not self._found_wrong or reading.sensor_time is None:
+            return reading
+        behind = self._found_wrong.get(reading.sensor_id or "")
+        if behind is None or abs(reading.received_at - reading.sensor_time - behind) > CLOSE_SECONDS:
+            return reading
+        return reading._replace(event_time=reading.received_at)
 
     def read(self, reading: Reading) -> None:
         """Take a reading in.

@@ -112,6 +112,12 @@ class LimitMachine:
         """Drop what is pending."""
         self._states.pop(self._rule.name, None)
 
+    def start_over(self, name: str) -> None:
+        """Drop what is pending of a sensor: it began by a clock that was wrong."""
+        state = self._states.get(self._rule.name)
+        if state is not None and name in state.sensors and not state.sensors[name].is_beyond:
+            self._drop(state, name)
+
     def forget_sensor(self, name: str) -> None:
         """Drop what is pending of a sensor; its part in an open incident waits for a sensor that carries it on."""
         state = self._states.get(self._rule.name)
