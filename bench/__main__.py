@@ -22,11 +22,11 @@ from devstack.layout import ROOT
 OUT = ROOT / "bench" / "out"
 PLANS = {
     "full": Plan(
-        rounds=3,
+        rounds=2,
         rates=(10_000, 3000, 300, 6),
         warm_up=180_000,
-        measured=20,
-        rest=240,
+        measured=15,
+        rest=90,
         idle=30,
         backlog=1_000_000,
         overload=300,
