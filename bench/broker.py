@@ -13,14 +13,14 @@ from devstack import jars
 from devstack.kafka import local_kafka
 from devstack.layout import Site
 from devstack.processes import running
-from messages.topics import ALERTS, CANARY, HEARTBEATS, INCIDENTS, MESIN, REFUSED, STATUSES
+from messages.topics import ACTIONS, ALERTS, CANARY, HEARTBEATS, INCIDENTS, MESIN, REFUSED, STATUSES
 
 LOG_APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
 INPUTS = dict.fromkeys((*TOPICS.values(), MESIN), LOG_APPEND_TIME)
 OUTPUTS: dict[str, dict[str, str]] = {
     topic: {}
     for topic in (
-        "bench-alerts", "bench-statuses", ALERTS, STATUSES, INCIDENTS, HEARTBEATS,
+        "bench-alerts", "bench-statuses", ACTIONS, ALERTS, STATUSES, INCIDENTS, HEARTBEATS,
     )
 }  # fmt: skip
 OF_THEIR_OWN = {CANARY: LOG_APPEND_TIME, REFUSED: {"max.message.bytes": "2097152"}}
