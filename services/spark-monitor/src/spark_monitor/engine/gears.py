@@ -28,10 +28,12 @@ BATCH_READINGS = 50_000
 """A batch takes some seconds, and so does what a kill in it makes to be done twice."""
 
 LATE_SECONDS = 5
-"""With results that take longer, and a backlog, Real-time Mode does not keep up."""
+WORTH_A_CHANGE = BATCH_READINGS
+"""With results that take longer, and so many unread readings, Real-time Mode does not keep up. With fewer it does
+sooner than a change takes, which is twenty seconds where Java has yet to compile what comes then."""
 
 BOUNDARY_SECONDS = 15
-"""The canary's task ends with its next pulse; one without any reading does not."""
+"""A task without any reading does not end."""
 
 LOOK_SECONDS = 0.02
 """What comes between a boundary and the stop is read again: that is to be little."""

@@ -69,6 +69,7 @@ class Pulse(threading.Thread):
         self._unpublished: deque[tuple[str, str, bytes]] = deque()
         self._last_pulse = 0
         self._begin = threading.Event()
+        self._is_urgent = threading.Event()
         self._finish = threading.Event()
 
     def expect(self, expected: Iterable[Action]) -> None:
@@ -79,6 +80,10 @@ class Pulse(threading.Thread):
         """Send pulses from now on."""
         self._chain.begin(time.monotonic())
         self._begin.set()
+
+    def send_soon(self) -> None:
+        """Send a pulse within a second, whenever the last one was."""
+        self._is_urgent.set()
 
     @property
     def chain_is_whole(self) -> bool:
@@ -97,7 +102,8 @@ class Pulse(threading.Thread):
             causes = self._causes.pass_on([], self._clock.now())
             self._unpublished.extend((INCIDENTS, record["entity_id"], to_json(record).encode()) for record in causes)
             self._publish()
-            if self._begin.is_set() and time.monotonic() >= pulse_at:
+            if self._begin.is_set() and (self._is_urgent.is_set() or time.monotonic() >= pulse_at):
+                self._is_urgent.clear()
                 pulse_at = time.monotonic() + PULSE_SECONDS
                 self._send_pulse()
                 # What is acknowledged a second later, when it is looked at next, would show Kafka's time that badly.

@@ -11,7 +11,7 @@ from py4j.protocol import Py4JError, Py4JJavaError  # type: ignore[import-untype
 
 from servicekit import heartbeat
 from spark_monitor.console.display import MAX_ENTITIES, Display
-from spark_monitor.engine.gears import BACKLOG, LATE_SECONDS, Gears
+from spark_monitor.engine.gears import LATE_SECONDS, WORTH_A_CHANGE, Gears
 from spark_monitor.engine.queries import ALERTS_QUERY, WRITTEN_BY
 from spark_monitor.engine.supervisor import SupervisedQuery, cause_of
 from spark_monitor.engine.topics import Topics
@@ -120,7 +120,9 @@ class Watchdog:
         if self.gears.is_catching_up or self.figures.seconds_late < LATE_SECONDS:
             return
         with contextlib.suppress(KafkaException):
-            if self.figures.lag(self.topics.extent(self.sources).ends) >= BACKLOG:
+            if self.figures.lag(self.topics.extent(self.sources).ends) >= WORTH_A_CHANGE:
+                # The canary's task ends when it has a pulse to read.
+                self.pulse.send_soon()
                 self.gears.change(self.in_real_time)
                 self.figures.seconds_late = 0
 
