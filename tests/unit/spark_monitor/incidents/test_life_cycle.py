@@ -819,3 +819,10 @@ def test_a_state_from_before_sensors_had_clocks_is_carried_on_with() -> None:
     assert {record["incident_id"] for record in told} == {
         "diam-suhu-G1-a-1795321807010", "suhu_tinggi-G1-1795321758000"
     }  # fmt: skip
+
+
+def test_of_a_sensor_from_before_nobody_knows_for_how_long_its_value_is_the_same() -> None:
+    """What has shown the same value on both sides of an upgrade is not stuck since 1970."""
+    warehouse = Warehouse()
+    warehouse.state = BEFORE_CLOCKS
+    assert states(warehouse.steady(61, 92, 85)) == [("diam", "recovered"), ("suhu_tinggi", "reminder")]

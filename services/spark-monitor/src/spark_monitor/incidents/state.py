@@ -288,7 +288,9 @@ def _read_without_sensors(content: dict[str, Any]) -> EntityState:
         name: StreamState(
             seen, back_at, quiet and Quiet(*quiet),
             {
-                sensor: SensorState(newest, None, own_seen, is_known, own_quiet and Quiet(*own_quiet))
+                sensor: SensorState(
+                    newest, None, own_seen, is_known, own_quiet and Quiet(*own_quiet), unchanged_since=newest
+                )
                 for sensor, (newest, own_seen, is_known, own_quiet) in sensors.items()
             },
         )
@@ -303,8 +305,9 @@ def _read_without_sensors(content: dict[str, Any]) -> EntityState:
 
 
 def _since_1_1(
+    newest: float,
     came_at: float | None = None,
-    unchanged_since: float = 0.0,
+    unchanged_since: float | None = None,
     suspect: float | None = None,
     fault: list[Any] | None = None,
     gaps: Sequence[list[Any]] = (),
@@ -312,7 +315,7 @@ def _since_1_1(
 ) -> tuple[Any, ...]:
     readings, late_at = late or ([], 0.0)
     return (
-        came_at, unchanged_since, suspect, None if fault is None else SensorFault(*fault),
+        came_at, newest if unchanged_since is None else unchanged_since, suspect, None if fault is None else SensorFault(*fault),
         [Gap(*gap) for gap in gaps], [(at, value) for at, value in readings], late_at,
     )  # fmt: skip
 
@@ -325,7 +328,7 @@ def _stream(
     *since_1_1: Any,  # noqa: ANN401
 ) -> StreamState:
     known = {
-        name: SensorState(newest, value, own_seen, is_known, own and Quiet(*own), intervals, *_since_1_1(*rest))
+        name: SensorState(newest, value, own_seen, is_known, own and Quiet(*own), intervals, *_since_1_1(newest, *rest))
         for name, (newest, value, own_seen, is_known, own, intervals, *rest) in sensors.items()
     }
     clocks, *rest = since_1_1 or ({},)
