@@ -304,7 +304,7 @@ def _read_without_sensors(content: dict[str, Any]) -> EntityState:
     return EntityState(streams, limits)
 
 
-def _since_1_1(
+def _since_1_1(  # noqa: PLR0917 - they stand in this order in a list
     newest: float,
     came_at: float | None = None,
     unchanged_since: float | None = None,
@@ -315,7 +315,8 @@ def _since_1_1(
 ) -> tuple[Any, ...]:
     readings, late_at = late or ([], 0.0)
     return (
-        came_at, newest if unchanged_since is None else unchanged_since, suspect, None if fault is None else SensorFault(*fault),
+        came_at, newest if unchanged_since is None else unchanged_since, suspect,
+        None if fault is None else SensorFault(*fault),
         [Gap(*gap) for gap in gaps], [(at, value) for at, value in readings], late_at,
     )  # fmt: skip
 
