@@ -8,6 +8,7 @@ import pytest
 from tests.unreadable import unreadable
 
 from servicekit.settings import load
+from spark_monitor import time_zones
 from spark_monitor.settings import MonitorSettings
 
 
@@ -109,6 +110,13 @@ def test_a_zone_by_its_name_is_used(monkeypatch: pytest.MonkeyPatch, tz: str) ->
     assert list(settings.passed_over()) == []
 
 
+@pytest.fixture
+def without_zone_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let another user know the zones, who may not look into an environment that was made with umask 077."""
+    monkeypatch.setattr(time_zones, "available_timezones", lambda: {"Asia/Jakarta"})
+
+
+@pytest.mark.usefixtures("without_zone_files")
 def test_rules_with_the_wrong_rights_say_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As they are mounted after a clone with umask 077."""
     file = tmp_path / "rules.yaml"
@@ -122,6 +130,7 @@ def test_rules_with_the_wrong_rights_say_what_to_do(monkeypatch: pytest.MonkeyPa
     )
 
 
+@pytest.mark.usefixtures("without_zone_files")
 def test_a_folder_of_rules_that_cannot_be_looked_into_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
