@@ -122,6 +122,7 @@ def test_rules_with_the_wrong_rights_say_what_to_do(monkeypatch: pytest.MonkeyPa
     file = tmp_path / "rules.yaml"
     file.touch()
     monkeypatch.setenv("RULES_FILE", str(file))
+    monkeypatch.setenv("CONFIG_DIR", "/")  # the clone's may be closed to others, too
     with unreadable(file) as user, pytest.raises(SystemExit) as caught:
         load(MonitorSettings)
     assert caught.value.code == (
