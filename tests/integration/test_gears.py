@@ -124,7 +124,7 @@ def test_what_comes_faster_than_it_can_be_judged_one_by_one_is_read_in_batches(
     assert len(lines) == 1 + sum(number % 2000 > 1000 for number in range(PAIRS_AT_ONCE))
     # The line that is being printed at a kill may come again.
     assert lines.total() - len(lines) <= is_killed
-    if not is_killed:
+    if not is_killed and any(each.get("query") == "status" and each.get("at_boundary") for each in monitor.events):
         # The next batch may have begun between the boundary and the stop.
         times = Counter(each["status_id"] for each in found)
         assert times.total() - len(times) < PAIRS_AT_ONCE / 100

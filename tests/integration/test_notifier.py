@@ -41,7 +41,8 @@ def record(entity: str, name: str, state: str = "opened") -> dict[str, Any]:
         "rule": "suhu_tinggi", "severity": "critical", "opened_at": 1795321758.142,
         "closed_at": 1795321958.0 if state == "closed" else None, "peak": 88.02, "mean": 84.5,
         "duration_seconds": 252.0, "degree_minutes": 12.5, "readings": 252, "coverage": 1.0, "gap_seconds": 0.0,
-        "mkt": None, "rules_version": "0f1e2d3c4b5a", "message": f"[Insiden] Gudang {entity}: {name} {state}",
+        "mkt": None, "rules_version": "0f1e2d3c4b5a", "emitted_at": 1795321788.5,
+        "message": f"[Insiden] Gudang {entity}: {name} {state}",
     }  # fmt: skip
 
 

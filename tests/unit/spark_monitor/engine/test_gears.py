@@ -1,6 +1,6 @@
 """When a query works in batches, and what is said of its backlog."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, cast
@@ -78,7 +78,7 @@ class Query:
     """A query that completes batches; `at_boundary` says when it does."""
 
     def __init__(self, told: list[str], name: str, at_boundary: Callable[[], bool]) -> None:
-        self.name = name
+        self.query_name = name
         self._told = told
         self._at_boundary = at_boundary
 
@@ -88,7 +88,7 @@ class Query:
 
     def restart(self) -> None:
         """Note it."""
-        self._told.append(self.name)
+        self._told.append(self.query_name)
 
 
 class Brake(AbstractContextManager[None]):
@@ -108,8 +108,8 @@ class Brake(AbstractContextManager[None]):
         self._told.append("released")
 
 
-def changed(brake: Brake | None, *queries: Query) -> None:
-    Gears(cast(Any, Kafka()), {}, {}, lambda _line: None, brake).change(cast(Any, queries))
+def changed(brake: Brake | None, *queries: Query, stateless: Sequence[Query] = ()) -> None:
+    Gears(cast(Any, Kafka()), {}, {}, lambda _line: None, brake).change(cast(Any, queries), cast(Any, stateless))
 
 
 def test_queries_that_fall_behind_are_stopped_at_a_boundary_before_the_brake_is_released() -> None:
@@ -130,3 +130,11 @@ def test_out_of_the_brake_s_reach_nothing_is_waited_for() -> None:
     told: list[str] = []
     changed(None, Query(told, "alerts", lambda: False))
     assert told == ["alerts"]
+
+
+def test_one_without_state_is_not_waited_for_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gears, "STATELESS_SECONDS", 0)
+    told: list[str] = []
+    alerts = Query(told, "alerts", lambda: False)
+    changed(Brake(told), Query(told, "status", lambda: "alerts" in told), alerts, stateless=[alerts])
+    assert told == ["alerts", "status", "released"]

@@ -8,7 +8,7 @@ checkpoint boundary, and started again.
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -32,8 +32,12 @@ WORTH_A_CHANGE = BATCH_READINGS
 """With results that take longer, and so many unread readings, Real-time Mode does not keep up. With fewer it does
 sooner than a change takes, which is twenty seconds where Java has yet to compile what comes then."""
 
-BOUNDARY_SECONDS = 15
-"""A task without any reading does not end."""
+BOUNDARY_SECONDS = 30
+"""A query with state first judges what its tasks have handed on."""
+
+STATELESS_SECONDS = 5
+"""One without state is there as soon as all its tasks have a reading. A task without any does not end, and alerts must
+not wait for it."""
 
 LOOK_SECONDS = 0.02
 """What comes between a boundary and the stop is read again: that is to be little."""
@@ -73,8 +77,11 @@ class Gears:
 
     def in_batches(self, query: str, starting: Offsets) -> bool:
         """Return whether a query that starts now is to work in batches; `starting` is where it begins if it is new."""
-        with self._stopping:
-            return self._chosen(query, starting)
+        is_catching = self._chosen(query, starting)
+        if not is_catching:
+            with self._stopping:
+                pass  # nothing may begin in Real-time Mode while the brake is on
+        return is_catching
 
     def _chosen(self, query: str, starting: Offsets) -> bool:
         checkpoint = self._checkpoints[query]
@@ -100,7 +107,7 @@ class Gears:
             self._tell(f"{TAG} selesai: setiap bacaan kini diperiksa saat tiba")
         return is_catching
 
-    def change(self, queries: Sequence[SupervisedQuery]) -> None:
+    def change(self, queries: Sequence[SupervisedQuery], stateless: Collection[SupervisedQuery] = ()) -> None:
         """Stop queries that work in Real-time Mode; each is started again, and chooses then."""
         log.info("falling behind")
         with self._stopping:
@@ -109,13 +116,16 @@ class Gears:
                     query.restart()
                 return
             batches = {query: query.completed_batch() for query in queries}
-            deadline = time.monotonic() + BOUNDARY_SECONDS
+            begun = time.monotonic()
             with self._brake:
                 while batches:
-                    is_time = time.monotonic() >= deadline
-                    for query in [each for each in batches if is_time or each.completed_batch() != batches[each]]:
-                        query.restart()
-                        del batches[query]
+                    for query, batch in list(batches.items()):
+                        seconds = STATELESS_SECONDS if query in stateless else BOUNDARY_SECONDS
+                        is_at_boundary = query.completed_batch() != batch
+                        if is_at_boundary or time.monotonic() - begun >= seconds:
+                            log.info("stopping", query=query.query_name, at_boundary=is_at_boundary)
+                            query.restart()
+                            del batches[query]
                     time.sleep(LOOK_SECONDS)
 
     @property

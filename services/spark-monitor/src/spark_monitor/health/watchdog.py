@@ -123,7 +123,8 @@ class Watchdog:
             if self.figures.lag(self.topics.extent(self.sources).ends) >= WORTH_A_CHANGE:
                 # The canary's task ends when it has a pulse to read.
                 self.pulse.send_soon()
-                self.gears.change(self.in_real_time)
+                stateless = [query for query in self.in_real_time if query.query_name == ALERTS_QUERY]
+                self.gears.change(self.in_real_time, stateless)
                 self.figures.seconds_late = 0
 
     def _begin_watching(self) -> None:
