@@ -103,7 +103,7 @@ def run(contender: Contender, bootstrap: str, jars: Path, folder: Path, plan: Pl
                 measured.idle_cores = _cores(running, plan.idle)
             measured.memory = running.memory()
             if is_first and plan.overload and contender == OURS:
-                measured.overload = _overloaded(reader, bootstrap, plan.overload)
+                measured.overload = _overloaded(contender, reader, bootstrap, plan.overload)
     finally:
         reader.end()
     if is_first:
@@ -146,26 +146,31 @@ def _lateness(reader: Reader) -> dict[str, float]:
     return {"latest": max(seconds), "at_the_end": statistics.median(seconds[-END_ALERTS:])}
 
 
-def _overloaded(reader: Reader, bootstrap: str, seconds: float) -> dict[str, float]:
+def _overloaded(contender: Contender, reader: Reader, bootstrap: str, seconds: float) -> dict[str, float]:
     """Send more than can be judged one by one, and behind it little. Raises NotEqual if a result is missing."""
     with _sending_checked(reader, bootstrap, OVERLOAD_RATE, int(OVERLOAD_RATE * seconds)) as sender:
         sender.wait()
-        over = time.monotonic()
-        series = Series(f"after{time.monotonic_ns()}", RATE_AFTER)
-        with sending(bootstrap, series, int(RATE_AFTER * START_SECONDS)) as little:
-            live = _live_again(reader, series.name, over)
-            little.terminate()
-    return {"latest": max(reader.results().alert_seconds), "live_again": live}
+        live_again = _live_again(contender, bootstrap)
+    return {"latest": max(reader.results().alert_seconds), "live_again": live_again}
 
 
-def _live_again(reader: Reader, series: str, since: float) -> float:
-    """Return after how many seconds an alert of a reading that was sent since then came while it was live."""
-    reader.also_follow(series)
-    while time.monotonic() - since < START_SECONDS:
-        if any(seconds <= LIVE_SECONDS for seconds in reader.seconds_of_others()):
-            return time.monotonic() - since
-        time.sleep(POLL_SECONDS)  # the pause of a poll that has a deadline
-    raise NotEqual(f"not live within {START_SECONDS} s of an overload")
+def _live_again(contender: Contender, bootstrap: str) -> float:
+    """Send few readings from now on; return after how many seconds an alert of one is live. Raises NotEqual."""
+    begun = time.monotonic()
+    series = Series(f"after{time.monotonic_ns()}", RATE_AFTER)
+    reader = Reader(bootstrap, contender.alerts, contender.statuses)
+    reader.follow(series.name)
+    reader.start()
+    with sending(bootstrap, series, RATE_AFTER * START_SECONDS) as sender:
+        try:
+            while not any(seconds <= LIVE_SECONDS for seconds in reader.results().alert_seconds):
+                if time.monotonic() - begun > START_SECONDS:
+                    raise NotEqual(f"not live within {START_SECONDS} s of an overload")
+                time.sleep(POLL_SECONDS)  # the pause of a poll that has a deadline
+            return time.monotonic() - begun
+        finally:
+            sender.terminate()
+            reader.end()
 
 
 def come_to_rest(running: Running, seconds: float) -> None:

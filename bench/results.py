@@ -33,8 +33,6 @@ class Reader(threading.Thread):
         super().__init__(daemon=True)
         self._alerts = alerts
         self._series = ""
-        self._other = ""
-        self._other_seconds: list[float] = []
         self._lock = threading.Lock()
         self._results = Results()
         self._stop_event = threading.Event()
@@ -58,15 +56,6 @@ class Reader(threading.Thread):
             self._series = f"{series}-"
             self._results = Results()
 
-    def also_follow(self, series: str) -> None:
-        """From now on note how long the alerts of another series take, beside it."""
-        with self._lock:
-            self._other, self._other_seconds = f"{series}-", []
-
-    def seconds_of_others(self) -> list[float]:
-        """Return how long the other series' alerts took; it goes on growing."""
-        return self._other_seconds
-
     def clear_times(self) -> None:
         """Forget the latencies so far: the warm-up's."""
         with self._lock:
@@ -84,8 +73,6 @@ class Reader(threading.Thread):
 
     def _take(self, topic: str | None, result: dict[str, Any], now: float) -> None:
         with self._lock:
-            if self._other and topic == self._alerts and result["entity_id"].startswith(self._other):
-                self._other_seconds.append(now - result["event_time"])
             if not result["entity_id"].startswith(self._series):
                 return
             found = self._results

@@ -10,7 +10,7 @@ OURS, LIMIT, QUIX = "ours", "bare", "quix"
 NOT_PEERS = {OURS, LIMIT, "tutorial"}
 
 LATE_AT_MOST = 5
-"""Seconds, in the first minute; and how long after an overload results are live again is measured against a minute."""
+"""Seconds, of any alert in the first minute."""
 
 
 def table(results: dict[str, Any]) -> str:

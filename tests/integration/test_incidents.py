@@ -177,7 +177,7 @@ def test_a_sensor_whose_clock_is_wrong_alarms_all_the_same(monitor: MonitorProce
             message = {"gudang_id": gudang, "kelembaban": 90 + second, "timestamp": clock(second), "sensor_id": "k-1"}
             client.send("kelembaban", message, gudang)
         client.flush()
-        time.sleep(max(0, begun + second + 1 - time.time()))  # how often a sensor reports
+        time.sleep(max(0, begun + second + 1 - time.time()))  # this makes the rate: a sensor reports once a second
     for gudang in clocks:
         monitor.wait_for_line(f"[Jam Sensor Salah] Gudang {gudang}: k-1 ")
         monitor.wait_for_line(f"[Insiden Dibuka] Gudang {gudang}: Kelembaban ")
