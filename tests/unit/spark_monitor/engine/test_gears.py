@@ -74,6 +74,24 @@ def test_a_backlog_that_nobody_knows_is_not_called_over(tmp_path: Path) -> None:
     assert not found.in_batches("alerts", {})
 
 
+def test_alerts_come_in_batches_while_the_status_is_waited_for(tmp_path: Path) -> None:
+    """A few unread readings are no backlog that the operator is told of."""
+    kafka, told, chosen = Kafka(), list[str](), list[bool]()
+    kafka.unread = 3
+    checkpoint = Checkpoint.take(LocalStoragePath(tmp_path), "alerts", {}, {}, kafka.extent(()))
+    brake = Brake(told)
+    found = Gears(cast(Any, kafka), {"alerts": checkpoint}, {"alerts": ["suhu"]}, told.append, brake)
+
+    def at_boundary() -> bool:
+        chosen.append(found.in_batches("alerts", {}))
+        return len(chosen) > 1
+
+    found.change(cast(Any, [Query(told, "status", at_boundary)]))
+    assert chosen == [True, True]
+    assert not found.in_batches("alerts", {})
+    assert told == ["status", "released"]
+
+
 class Query:
     """A query that completes batches; `at_boundary` says when it does."""
 

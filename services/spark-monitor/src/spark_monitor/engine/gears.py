@@ -74,36 +74,38 @@ class Gears:
         self._lock = threading.Lock()
         self._stopping = threading.Lock()
         self._catching: dict[str, _Catching] = {}
+        self._is_told = False
+        """Whether the operator knows of a backlog."""
 
     def in_batches(self, query: str, starting: Offsets) -> bool:
         """Return whether a query that starts now is to work in batches; `starting` is where it begins if it is new."""
-        is_catching = self._chosen(query, starting)
-        if not is_catching:
-            with self._stopping:
-                pass  # nothing may begin in Real-time Mode while the brake is on
-        return is_catching
-
-    def _chosen(self, query: str, starting: Offsets) -> bool:
         checkpoint = self._checkpoints[query]
         known = self._unread(query, starting)
         with self._lock:
             before = self._catching.get(query)
             # Of a backlog that nobody knows now the last that was known counts: it must not be called over.
             behind = (before.unread if before else 0) if known is None else known
-            # A batch that was begun is done again as it was planned.
-            is_catching = checkpoint.has_planned_batch or behind >= BACKLOG or (known is None and before is not None)
-            was_any = self.is_catching_up
+            is_catching = (
+                behind >= BACKLOG
+                or (known is None and before is not None)
+                # A batch that was begun is done again as it was planned.
+                or checkpoint.has_planned_batch
+                # Nothing may begin in Real-time Mode while the brake is on, and alerts do not wait for a status's.
+                or self._stopping.locked()
+            )
             self._catching.pop(query, None)
             if is_catching:
                 self._catching[query] = _Catching(behind, time.monotonic())
-            is_any = self.is_catching_up
+            begins = behind >= BACKLOG and not self._is_told
+            ends = self._is_told and not self._catching
+            self._is_told = (self._is_told or begins) and not ends
         if is_catching:
             log.info("catching up", query=query, readings=behind)
         elif before is not None:
             log.info("caught up", query=query)
-        if is_any and not was_any:
+        if begins:
             self._tell(backlog_line(behind))
-        elif was_any and not is_any:
+        elif ends:
             self._tell(f"{TAG} selesai: setiap bacaan kini diperiksa saat tiba")
         return is_catching
 
@@ -148,7 +150,7 @@ class Gears:
                     self._catching[query] = _Catching(left, now)
                 is_largest = left == max((each.unread for each in self._catching.values()), default=left)
             log.info("catching up", query=query, readings=left, seconds_left=seconds)
-            if is_largest:
+            if is_largest and self._is_told:
                 self._tell(backlog_line(left, seconds))
 
     def _unread(self, query: str, starting: Offsets) -> int | None:

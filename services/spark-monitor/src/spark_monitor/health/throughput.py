@@ -37,8 +37,7 @@ class Throughput(Listener):
         self._results: Counter[str] = Counter()
         self._refused_ahead: defaultdict[str, BitMap64] = defaultdict(BitMap64)
         self._behind: list[dict[str, int]] = []
-        self.seconds_late = 0.0
-        """How long after its reading the last status was written, by Kafka's clock: without what the printing takes."""
+        self._seconds_late = 0.0
         self._forget()
 
     def _forget(self) -> None:
@@ -60,7 +59,7 @@ class Throughput(Listener):
         self.judged(result.source, result.source_offset, count=result.is_new)
         if result.is_news:
             self.status(self._now() - status["received_at"])
-        self.seconds_late = result.record.written_at - status["received_at"]
+        self._seconds_late = result.record.written_at - status["received_at"]
 
     def on_refusal(self, refusal: Refusal, result: Result) -> None:
         """Count a refused message."""
@@ -121,6 +120,14 @@ class Throughput(Listener):
         """Count a refused message by its reason."""
         with self._lock:
             self._refusals[code] += 1
+
+    def take_seconds_late(self) -> float:
+        """Return how long after its reading the last status since the last call was written, by Kafka's clock.
+
+        What the printing takes is not in it. Without a status it is 0.
+        """
+        late, self._seconds_late = self._seconds_late, 0.0
+        return late
 
     def lag(self, ends: Mapping[str, Mapping[str, int]]) -> int:
         """Return how many readings have no result yet, given the sources' end offsets by topic and partition."""

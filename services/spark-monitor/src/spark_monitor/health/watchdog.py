@@ -117,7 +117,7 @@ class Watchdog:
 
     def _keep_up(self) -> None:
         """Let the queries work in batches when they fall behind."""
-        if self.gears.is_catching_up or self.figures.seconds_late < LATE_SECONDS:
+        if self.figures.take_seconds_late() < LATE_SECONDS or self.gears.is_catching_up:
             return
         with contextlib.suppress(KafkaException):
             if self.figures.lag(self.topics.extent(self.sources).ends) >= WORTH_A_CHANGE:
@@ -125,7 +125,8 @@ class Watchdog:
                 self.pulse.send_soon()
                 stateless = [query for query in self.in_real_time if query.query_name == ALERTS_QUERY]
                 self.gears.change(self.in_real_time, stateless)
-                self.figures.seconds_late = 0
+                # Until the queries have begun again, what was written before the stop is no news.
+                self.figures.take_seconds_late()
 
     def _begin_watching(self) -> None:
         """Say so, and start what can wait: with it, an alert would come some seconds later after each start."""
