@@ -48,7 +48,7 @@ OF_THE_CLUSTER_OVERLAY = {"SPARK_MASTER", "SPARK_PROPERTIES_FILE"}
 HANDED_ON_BY_THE_CLUSTER_OVERLAY = {"EXECUTOR_MEMORY"}
 """What means nothing on one machine."""
 
-MOUNTED = {"CONFIG_DIR", "WEBHOOK_CA_FILE", "WEBHOOK_TOKEN_FILE"}
+MOUNTED = {"CONFIG_DIR", "DATABASE_PASSWORD_FILE", "WEBHOOK_CA_FILE", "WEBHOOK_TOKEN_FILE"}
 """What is a file or folder beside the repository, and always at the same place in the container."""
 
 OF_THE_CONTAINER = {"SENSOR_ID"}

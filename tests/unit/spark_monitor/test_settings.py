@@ -202,3 +202,40 @@ def test_a_wrong_value_is_refused(monkeypatch: pytest.MonkeyPatch, variable: str
         load(MonitorSettings)
     (line,) = str(caught.value.code).splitlines()
     assert line.startswith(f"{variable}={value!r}: expected {expected}; ")
+
+
+def test_without_a_database_nobody_reads_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the empty file of compose.yaml after a clone with umask 077."""
+    file = tmp_path / "password"
+    file.touch()
+    monkeypatch.setenv("DATABASE_PASSWORD_FILE", str(file))
+    with unreadable(file) as user:
+        assert load(MonitorSettings).database is None
+        monkeypatch.setenv("DATABASE_URL", "postgresql://monitor@db/gudang")
+        with pytest.raises(SystemExit) as caught:
+            load(MonitorSettings)
+    assert str(caught.value) == (
+        f"DATABASE_PASSWORD_FILE={str(file)!r}: user {user} can't read it; on the host: chmod go+r <file>"
+    )
+
+
+@pytest.mark.parametrize(("content", "password"), [("rahasia\n", "rahasia"), ("", None)])
+def test_the_database_s_password_is_the_file_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, password: str | None
+) -> None:
+    file = tmp_path / "password"
+    file.write_text(content)
+    monkeypatch.setenv("DATABASE_PASSWORD_FILE", str(file))
+    monkeypatch.setenv("DATABASE_URL", "postgresql://monitor@db:5432/gudang?sslmode=verify-full&sslrootcert=/x/ca.pem")
+    database = load(MonitorSettings).database
+    assert database is not None
+    assert (database.url.username, database.url.password, database.url.host) == ("monitor", password, "db")
+
+
+def test_another_address_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may hold a password."""
+    monkeypatch.setenv("DATABASE_URL", "mysql://monitor:rahasia@db/gudang")
+    with pytest.raises(SystemExit) as caught:
+        load(MonitorSettings)
+    assert str(caught.value).startswith("DATABASE_URL=(not shown): expected an address like postgresql://")
+    assert "rahasia" not in str(caught.value)

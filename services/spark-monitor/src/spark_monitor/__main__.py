@@ -3,10 +3,13 @@
 import argparse
 import sys
 import time
+from datetime import date, datetime
 from pathlib import Path
 
 from confluent_kafka import KafkaException
+from sqlalchemy.exc import SQLAlchemyError
 
+from history.period import Period
 from servicekit import log, settings, shutdown
 from servicekit.plain import plain
 from spark_monitor.app import monitor
@@ -16,7 +19,7 @@ from spark_monitor.rules import file as rules_file
 from spark_monitor.rules.file import RulesError
 from spark_monitor.settings import MonitorSettings
 from spark_monitor.tools import alarms as alarm_report
-from spark_monitor.tools import refused, rule_tests
+from spark_monitor.tools import kept, refused, rule_tests
 from spark_monitor.tools import retire as retirements
 
 MAX_REASON_LENGTH = 1_000
@@ -99,6 +102,45 @@ def retire(config: MonitorSettings, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def show_history(config: MonitorSettings, arguments: argparse.Namespace) -> int:
+    """Print what the history has of a place and day; return the exit status."""
+    if config.database is None:
+        print("DATABASE_URL is not set: no history is kept", file=sys.stderr)
+        return 1
+    try:
+        rules = rules_file.load(config.rules)
+    except RulesError as error:
+        _print_mistakes(error)
+        return 1
+    if arguments.stream not in rules.streams:
+        print(f"--stream {arguments.stream!r}: expected one of {', '.join(rules.streams)}", file=sys.stderr)
+        return 1
+    day = arguments.day or datetime.now(config.zone).date()
+    period = Period.of_day(day, config.zone)
+    asked, zone = (arguments.place, arguments.stream, period), config.zone
+    if arguments.csv:
+        lines = kept.as_csv(config.database, *asked, zone=zone)
+    else:
+        lines = kept.report(config.database, rules, *asked, zone=zone)
+    try:
+        shown = list(lines)
+    except SQLAlchemyError as error:
+        print(f"DATABASE_URL={config.database.url.render_as_string()!r}: {error}", file=sys.stderr)
+        return 1
+    for line in shown:
+        print(plain(line))
+    if len(shown) <= arguments.csv:  # its first line is there always
+        print(f"nothing is known of {arguments.place!r} on {day}", file=sys.stderr)
+    return 0
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a day like 2026-11-22; found {text!r}") from None
+
+
 def _name(text: str) -> str:
     if not (text.strip() and len(text) <= MAX_NAME_LENGTH and text.isprintable()):
         raise argparse.ArgumentTypeError(f"expected a text of 1 to {MAX_NAME_LENGTH} characters; found {text!r}")
@@ -139,6 +181,13 @@ def main() -> None:
     ended.add_argument("--stream", type=_name, help="what it measures, as in the rules; default: all")
     ended.add_argument("--by", type=_name, required=True, help="who says so")
     ended.add_argument("--reason", type=_reason, default="", help="why; it stands in the log and in the record")
+    history = commands.add_parser("history", help="show what was measured in a place, hour by hour")
+    history.add_argument("place", type=_name, help="the warehouse or machine")
+    history.add_argument(
+        "--stream", type=_name, default="suhu", help="what is measured, as in the rules; default: suhu"
+    )
+    history.add_argument("--day", type=_day, help="like 2026-11-22, by TZ; default: today")
+    history.add_argument("--csv", action="store_true", help="minute by minute, for other programs")
     arguments = parser.parse_args()
     if arguments.command is None:
         # Running is asked for by name: a forgotten command must not start a monitor.
@@ -155,6 +204,8 @@ def main() -> None:
         sys.exit(show_refused(config, arguments.last, as_input=arguments.as_input))
     if arguments.command == "retire":
         sys.exit(retire(config, arguments))
+    if arguments.command == "history":
+        sys.exit(show_history(config, arguments))
     if arguments.command == "alarms":
         sys.exit(show_alarms(config, arguments.minutes))
     try:

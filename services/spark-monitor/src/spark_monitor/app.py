@@ -20,6 +20,7 @@ from spark_monitor.engine import cluster, queries, session
 from spark_monitor.engine.brake import Brake
 from spark_monitor.engine.checkpoints import Checkpoint, Extent
 from spark_monitor.engine.gears import Gears
+from spark_monitor.engine.history_query import History
 from spark_monitor.engine.kafka_clock import KafkaClock
 from spark_monitor.engine.lease import Lease
 from spark_monitor.engine.lock import LockError, TakenError, lock_folder
@@ -97,7 +98,7 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
         return 0
     guard.start()
     tasks = needed(topics.count(all_rules.topics), topics.count(rules.combined_topics), config.state_partitions)
-    task_slots = tasks + (SLOTS_FOR_BATCHES if rules.watched_streams else 0)
+    task_slots = tasks + SLOTS_FOR_BATCHES * (bool(rules.watched_streams) + (config.database is not None))
     kafka, checkpoints = _checkpoints(config, all_rules, topics, task_slots, lease=lease, stop=stop)
     if stop.is_set():
         return 0
@@ -134,14 +135,17 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
     gears = Gears(topics, checkpoints, queries.read_by(all_rules), console.tell, brake)
     starters = queries.starters(
         spark, config, rules, checkpoints, topics, gears=gears,
-        ends=kafka.ends, pass_on=lambda records: causes.pass_on(records, clock.now()), tell=console.tell, stop=stop,
+        ends=kafka.ends, pass_on=lambda records: causes.pass_on(records, clock.now()),
+        history=_history(config, console, stop),
+        tell=console.tell, stop=stop,
     )  # fmt: skip
     supervised = {
         name: SupervisedQuery(name, start, stop, queries.STOPPED_BY.get(name, StreamingQuery.stop))
         for name, start in starters.items()
     }
     in_batches = [query for name, query in supervised.items() if name == queries.INCIDENTS_QUERY]
-    in_real_time = [query for query in supervised.values() if query not in in_batches]
+    beside = [query for name, query in supervised.items() if name == queries.HISTORY_QUERY]
+    in_real_time = [query for query in supervised.values() if query not in [*in_batches, *beside]]
     for query in in_real_time:
         query.start()
 
@@ -149,10 +153,10 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
         return queries.running_tasks(spark, filter(None, (query.run_id for query in in_real_time))) >= tasks
 
     watch = Watchdog(
-        in_real_time, in_batches, all_tasks_run, reporter, console.tell, display, figures, topics,
+        in_real_time, in_batches, beside, all_tasks_run, reporter, console.tell, display, figures, topics,
         rules.combined_topics, pulse, quality, gears,
     )  # fmt: skip
-    guard.must_live(*in_real_time, *in_batches)
+    guard.must_live(*supervised.values())
     guard.looks_at(reporter, watch)
 
     def reason_to_end() -> Breakdown | None:
@@ -166,7 +170,7 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
         guard.give_up(reason)
 
     stop.set()
-    _end(spark, [*in_real_time, *in_batches], pulse, reporter)
+    _end(spark, [*supervised.values()], pulse, reporter)
     events.info("stopped")
     return 0 if reason is None else 1
 
@@ -189,6 +193,13 @@ def _checkpoints(
         where = config.checkpoint_location or str(config.checkpoint_dir)
         cause = f"{setting}={where!r}: expected a place to write: {error}"
         raise BrokenError(Breakdown(cause, breakdown.CHECKPOINTS_FAIL)) from error
+
+
+def _history(config: MonitorSettings, console: Console, stop: threading.Event) -> History | None:
+    """Return what keeps the readings; None where there is no database."""
+    if config.database is None:
+        return None
+    return History(config.database, config.history_minute_days, console.tell, stop)
 
 
 def _spark(config: MonitorSettings, task_slots: int, stop: threading.Event) -> SparkSession:

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
+from sqlalchemy import Engine
 
+from history.database import engine
 from servicekit.old_name import old_display
 from servicekit.settings import ReadableFile, ServiceSettings
 from servicekit.unreadable import why_unreadable
@@ -70,12 +72,43 @@ class MonitorSettings(ServiceSettings):
         ReadableFile | None, Field(description="a file with more settings of Spark's, or nothing")
     ] = None
     executor_memory: Annotated[str, Field(pattern=r"^\d+[mg]$", description="a size like 512m or 2g")] = "512m"
+    database_url: Annotated[
+        str | None,
+        Field(
+            repr=False,  # it may hold a password
+            pattern=r"^postgresql://\S*/\S+$",
+            description="an address like postgresql://user@host:5432/database, or nothing",
+        ),
+    ] = None
+    database_password_file: Annotated[
+        Path | None, Field(description="a file with the password, or an empty one for none")
+    ] = None
+    history_minute_days: Annotated[int, Field(ge=1, le=36_500, description="whole days, 1 to 36500")] = 1830
     starting_offsets: Annotated[Literal["earliest", "latest"], Field(description="earliest or latest")] = "earliest"
     show: Annotated[Literal["all", "changes", "incidents"], Field(description="all, changes or incidents")] = "all"
     display: str | None = None
     tz: Annotated[str, AfterValidator(_is_time_zone), Field(description="a time zone like Asia/Jakarta")] = (
         time_zones.DEFAULT
     )
+
+    @model_validator(mode="after")
+    def _password_may_be_read(self) -> Self:
+        # Without an address nobody reads it, and compose.yaml's own is not for everybody under every umask.
+        if self.database_url is not None:
+            try:
+                _may_be_read(self.database_password_file)
+            except ValueError as error:
+                raise ValueError(f"DATABASE_PASSWORD_FILE={str(self.database_password_file)!r}: {error}") from error
+        return self
+
+    @cached_property
+    def database(self) -> Engine | None:
+        """The way to the history's database; None without DATABASE_URL."""
+        if self.database_url is None:
+            return None
+        file = self.database_password_file
+        password = file.read_text("utf-8").strip() if file else ""
+        return engine(self.database_url, password=password or None, application="spark-monitor")
 
     @property
     def rules(self) -> Path:

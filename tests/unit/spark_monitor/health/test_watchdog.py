@@ -33,7 +33,7 @@ class Gone:
 def test_a_java_machine_that_is_gone_is_a_reason_to_give_up(error: Exception) -> None:
     nothing = cast(Any, None)
     watch = Watchdog(
-        [cast(Any, Gone(error))], [], lambda: True,
+        [cast(Any, Gone(error))], [], [], lambda: True,
         nothing, nothing, nothing, nothing, nothing, (), nothing, nothing, nothing,
     )  # fmt: skip
     assert watch.tick() == JAVA_ENDED

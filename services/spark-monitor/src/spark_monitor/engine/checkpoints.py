@@ -155,6 +155,14 @@ class Checkpoint:
         return self.starting | _read_until(self.folder)
 
 
+def planned_offsets(folder: StoragePath, batch: int) -> Offsets:
+    """Return where a batch of a query ends that has begun. Raises OSError without its file."""
+    found = _offsets(folder / "offsets" / str(batch))
+    if found is None:
+        raise OSError(f"{folder}/offsets/{batch}: expected a batch's offsets")
+    return found
+
+
 def _read(file: StoragePath) -> _Entry | None:
     try:
         return _Entry.model_validate_json(file.read())

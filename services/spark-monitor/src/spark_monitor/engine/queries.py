@@ -23,6 +23,8 @@ from spark_monitor.detection.status import slot_seconds, status_messages, with_c
 from spark_monitor.engine.checkpoint_storage import HadoopStoragePath, LocalStoragePath, StoragePath
 from spark_monitor.engine.checkpoints import Checkpoint, Extent, Offsets
 from spark_monitor.engine.gears import BATCH_READINGS, Gears
+from spark_monitor.engine.history_query import MESSAGES_AT_ONCE, History
+from spark_monitor.engine.history_query import start as start_history
 from spark_monitor.engine.incident_query import PassOn, publisher, session_for, stop_between_batches
 from spark_monitor.engine.incident_query import start as start_incidents
 from spark_monitor.engine.incident_topic import IncidentTopic
@@ -36,6 +38,7 @@ from spark_monitor.settings import MonitorSettings
 ALERTS_QUERY = "alerts"
 STATUS_QUERY = "status"
 INCIDENTS_QUERY = "incidents"
+HISTORY_QUERY = "history"
 WRITTEN_BY = {
     ALERTS_QUERY: (ALERTS, REFUSED, HEARTBEATS),
     STATUS_QUERY: (STATUSES,),
@@ -44,7 +47,7 @@ WRITTEN_BY = {
 STATUS_STATE = "Contemporaries 2"
 """The form of the state that Contemporaries.java keeps: with another one its query begins a new checkpoint."""
 
-STOPPED_BY = {INCIDENTS_QUERY: stop_between_batches}
+STOPPED_BY = {INCIDENTS_QUERY: stop_between_batches, HISTORY_QUERY: stop_between_batches}
 """What stops a query, where that is not simply done at once."""
 
 EARLIEST = -2
@@ -80,13 +83,14 @@ def starters(
     gears: Gears,
     ends: Offsets,
     pass_on: PassOn,
+    history: History | None,
     tell: Callable[[str], None],
     stop: threading.Event,
 ) -> dict[str, Callable[[], StreamingQuery]]:
     """Return, for each query by name, what starts it.
 
     `ends`: where the topics ended when the monitor started; `pass_on` says what is published of the incidents' records;
-    `tell` takes lines for the operator.
+    `history` is where readings are kept, None for nowhere; `tell` takes lines for the operator.
     """
     # The incidents know nothing of the canary: their records name the version of the file.
     all_rules = canary.with_canary(rules)
@@ -116,10 +120,21 @@ def starters(
         records = incident_records(messages(in_batches, name), rules, config.zone.key)
         return start_incidents(records, checkpoints[name].folder, publisher(incident_topic, pass_on, tell))
 
-    return {
+    def start_for(history: History) -> StreamingQuery:
+        topics.wait_until_back(stop)
+        read = (*all_rules.topics, INCIDENTS)
+        begin = history.open(lambda: topics.extent(read))
+        folder = LocalStoragePath(config.checkpoint_dir) / HISTORY_QUERY
+        if folder.exists():
+            folder.remove()
+        kept = _read(in_batches, config, read, json.dumps(begin), MESSAGES_AT_ONCE)
+        return start_history(kept, all_rules, history, folder, begin)
+
+    found: dict[str, Callable[[], StreamingQuery]] = {
         name: partial(start_in_batches if name == INCIDENTS_QUERY else start_in_gear, name)
         for name in read_by(all_rules)
     }
+    return found if history is None else found | {HISTORY_QUERY: partial(start_for, history)}
 
 
 def read_by(rules: Rules) -> dict[str, tuple[str, ...]]:

@@ -36,10 +36,14 @@ JAVA_HAS_ENDED = (Py4JError, ConnectionError)
 
 @dataclass
 class Watchdog:
-    """What is looked at, once a `tick`. The queries `in_batches` begin when alerts have been seen to come."""
+    """What is looked at, once a `tick`. The queries `in_batches` and `beside` begin when alerts have been seen to come.
+
+    Those `beside` may wait for what they write to: nothing else depends on them.
+    """
 
     in_real_time: Sequence[SupervisedQuery]
     in_batches: Sequence[SupervisedQuery]
+    beside: Sequence[SupervisedQuery]
     all_tasks_run: Callable[[], bool]
     reporter: Reporter
     tell: Callable[[str], None]
@@ -133,7 +137,7 @@ class Watchdog:
         self._watches = True
         events.info("watching")
         self._incidents_at = time.monotonic()
-        for query in self.in_batches:
+        for query in [*self.in_batches, *self.beside]:
             query.start()
 
     def finds_incidents(self) -> bool:
@@ -160,7 +164,7 @@ class Watchdog:
             )
 
     def _reason_to_give_up(self) -> Breakdown | None:
-        for query in self._all:
+        for query in [*self._all, *self.beside]:
             if query.failure is not None:
                 return breakdown.query_dies(query.query_name, cause_of(query.failure))
         if self._is_overtaken:
