@@ -204,11 +204,13 @@ def test_a_wrong_value_is_refused(monkeypatch: pytest.MonkeyPatch, variable: str
     assert line.startswith(f"{variable}={value!r}: expected {expected}; ")
 
 
+@pytest.mark.usefixtures("without_zone_files")
 def test_without_a_database_nobody_reads_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the empty file of compose.yaml after a clone with umask 077."""
     file = tmp_path / "password"
     file.touch()
     monkeypatch.setenv("DATABASE_PASSWORD_FILE", str(file))
+    monkeypatch.setenv("CONFIG_DIR", "/")  # the clone's may be closed to others, too
     with unreadable(file) as user:
         assert load(MonitorSettings).database is None
         monkeypatch.setenv("DATABASE_URL", "postgresql://monitor@db/gudang")
