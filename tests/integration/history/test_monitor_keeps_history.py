@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from devstack.kafka import Kafka
 from devstack.monitor_process import Client, MonitorProcess
 from devstack.postgres import Postgres, local_postgres
 from history.database import engine as open_engine
+from history.tables import metadata
 
 AWAY, BACK = "[Riwayat] tidak dapat menulis ke basis data", "[Riwayat] basis data tersambung lagi"
 
@@ -26,20 +26,23 @@ def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]
         yield server
 
 
-@pytest.fixture
-def database(own_postgres: Postgres, request: pytest.FixtureRequest) -> Iterator[Engine]:
-    name = "kept_" + str(abs(hash(request.node.name)))
+@pytest.fixture(scope="module")
+def database(own_postgres: Postgres) -> Iterator[Engine]:
     with open_engine(own_postgres.url).execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    found = open_engine(make_url(own_postgres.url).set(database=name).render_as_string(hide_password=False))
+        connection.execute(text("CREATE DATABASE kept"))
+    found = open_engine(make_url(own_postgres.url).set(database="kept").render_as_string(hide_password=False))
     yield found
     found.dispose()
 
 
-@pytest.fixture
-def monitor(broker: Kafka, java: dict[str, str], tmp_path: Path, database: Engine) -> Iterator[MonitorProcess]:
+@pytest.fixture(scope="module")
+def monitor(
+    broker: Kafka, java: dict[str, str], tmp_path_factory: pytest.TempPathFactory, database: Engine
+) -> Iterator[MonitorProcess]:
     url = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    process = MonitorProcess(broker.bootstrap, tmp_path, java, STARTING_OFFSETS="latest", DATABASE_URL=url)
+    folder = tmp_path_factory.mktemp("keeping")
+    process = MonitorProcess(broker.bootstrap, folder, java, STARTING_OFFSETS="latest", DATABASE_URL=url)
+    process.start()
     yield process
     process.end()
 
@@ -91,59 +94,8 @@ class Sender:
         )
 
 
-def test_each_reading_is_kept_once_though_database_and_monitor_die(
-    monitor: MonitorProcess, client: Client, database: Engine, own_postgres: Postgres
-) -> None:
-    sender = Sender(client, "LEDGER", monitor)
-    monitor.start()
-    sender.send(500)
-    sender.wait_until_kept(database)
-
-    own_postgres.kill()
-    sender.send(500)
-    client.reading("suhu", "LOUD", 91)
-    client.flush()
-    monitor.wait_for("LOUD", ["Suhu 91.00°C"], 20)
-    monitor.wait_for_line(AWAY)
-    own_postgres.start()
-    monitor.wait_for_line(BACK)
-    sender.wait_until_kept(database)
-
-    sender.send(500)
-    monitor.kill()
-    sender.send(500)
-    monitor.start()
-    sender.wait_until_kept(database)
-    hours = Counter[tuple[str, float]]()
-    for (place, begin), number in sender.sent.items():
-        hours[place, begin // 3600 * 3600] += number
-    assert kept(database, "LEDGER", "hour") == hours
-
-
-def test_a_restored_backup_gets_again_what_came_since(
-    monitor: MonitorProcess, client: Client, database: Engine
-) -> None:
-    sender = Sender(client, "BACKUP", monitor)
-    monitor.start()
-    sender.send(200)
-    sender.wait_until_kept(database)
-    tables = "minute", "hour", "position", "sensor"
-    with database.begin() as connection:
-        for table in tables:
-            connection.execute(text(f"CREATE TABLE backup_{table} AS TABLE {table}"))
-    sender.send(200)
-    sender.wait_until_kept(database)
-    with database.begin() as connection:
-        for table in tables:
-            connection.execute(text(f"TRUNCATE {table}"))
-            override = "OVERRIDING SYSTEM VALUE" if table == "sensor" else ""
-            connection.execute(text(f"INSERT INTO {table} {override} TABLE backup_{table}"))
-    sender.send(200)
-    sender.wait_until_kept(database)
-
-
-def test_refusals_and_incidents_are_kept_too(monitor: MonitorProcess, client: Client, database: Engine) -> None:
-    monitor.start()
+@pytest.mark.usefixtures("monitor")
+def test_refusals_and_incidents_are_kept_too(client: Client, database: Engine) -> None:
     client.send("suhu", b"{", "G1")
     begin = time.time() - 60
     for second in range(60):
@@ -166,3 +118,52 @@ def test_refusals_and_incidents_are_kept_too(monitor: MonitorProcess, client: Cl
     assert refusals == [("sensor-suhu-gudang", "InvalidJson", 1)]
     rule, _state, record = incidents[0]
     assert rule == record["rule"]
+
+
+def test_a_restored_backup_gets_again_what_came_since(
+    monitor: MonitorProcess, client: Client, database: Engine
+) -> None:
+    sender = Sender(client, "BACKUP", monitor)
+    sender.send(200)
+    sender.wait_until_kept(database)
+    tables = list(metadata.tables)
+    with database.begin() as connection:
+        for table in tables:
+            connection.execute(text(f"CREATE TABLE backup_{table} AS TABLE {table}"))
+    sender.send(200)
+    sender.wait_until_kept(database)
+    with database.begin() as connection:
+        for table in tables:
+            connection.execute(text(f"TRUNCATE {table}"))
+            override = "OVERRIDING SYSTEM VALUE" if table == "sensor" else ""
+            connection.execute(text(f"INSERT INTO {table} {override} TABLE backup_{table}"))
+    sender.send(200)
+    sender.wait_until_kept(database)
+
+
+def test_each_reading_is_kept_once_though_database_and_monitor_die(
+    monitor: MonitorProcess, client: Client, database: Engine, own_postgres: Postgres
+) -> None:
+    sender = Sender(client, "LEDGER", monitor)
+    sender.send(500)
+    sender.wait_until_kept(database)
+
+    own_postgres.kill()
+    sender.send(500)
+    client.reading("suhu", "LOUD", 91)
+    client.flush()
+    monitor.wait_for("LOUD", ["Suhu 91.00°C"], 20)
+    monitor.wait_for_line(AWAY)
+    own_postgres.start()
+    monitor.wait_for_line(BACK)
+    sender.wait_until_kept(database)
+
+    sender.send(500)
+    monitor.kill()
+    sender.send(500)
+    monitor.start()
+    sender.wait_until_kept(database)
+    hours = Counter[tuple[str, float]]()
+    for (place, begin), number in sender.sent.items():
+        hours[place, begin // 3600 * 3600] += number
+    assert kept(database, "LEDGER", "hour") == hours

@@ -256,7 +256,8 @@ def _merge_incidents(connection: Connection, records: Sequence[IncidentRecord]) 
         }
         for each, record in cleaned
     ]
-    connection.execute(insert(incident_event), events)
+    # A record is known by its place, should somebody have set the offsets back by hand.
+    connection.execute(insert(incident_event).on_conflict_do_nothing(), events)
     # A partition has an incident's records in their order.
     last = {record["incident_id"]: record for _, record in cleaned}
     adding = insert(incident)
