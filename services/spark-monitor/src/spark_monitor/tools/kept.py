@@ -15,11 +15,8 @@ from history.series import Point, Series, series
 from spark_monitor.rules import canary
 from spark_monitor.rules.model import Rules, Stream
 
-ROWS = 24
-"""Of a day: one for each hour."""
-
-CSV_POINTS = 1440
-"""Of a day: one for each minute."""
+MINUTE, HOUR = 60, 3600
+"""Seconds. A day has so many of them, or one hour more or less where the clocks change."""
 
 CHART_WIDTH = 40
 WHY = {"sensor": "sensor tidak mengirim", "system": "sistem mati"}
@@ -29,7 +26,7 @@ CANARY = (canary.ENTITY, canary.NAME)
 def report(engine: Engine, rules: Rules, place: str, stream: str, period: Period, *, zone: ZoneInfo) -> Iterator[str]:
     """Yield the lines of each sensor of a place. Raises SQLAlchemyError."""
     with engine.connect() as connection:
-        found = series(connection, place, stream, period, ROWS, canary=CANARY)
+        found = series(connection, place, stream, period, round(period.seconds / HOUR), canary=CANARY)
         amounts = {each.sensor_id: each for each in figures(connection, place, stream, period, canary=CANARY)}
     for each in found:
         yield from sensor_lines(each, amounts[each.sensor_id], rules.streams[stream], zone)
@@ -39,7 +36,7 @@ def as_csv(engine: Engine, place: str, stream: str, period: Period, *, zone: Zon
     """Yield CSV: a header, and a line for each sensor and minute. Raises SQLAlchemyError."""
     yield _csv(["sensor_id", "time", "n", "min", "mean", "max"])
     with engine.connect() as connection:
-        for each in series(connection, place, stream, period, CSV_POINTS):
+        for each in series(connection, place, stream, period, round(period.seconds / MINUTE)):
             for point in each.points:
                 at = point.at.astimezone(zone).isoformat(timespec="seconds")
                 yield _csv([each.sensor_id, at, point.n, point.min, point.mean, point.max])
