@@ -5,7 +5,6 @@ state of each entity (see `state`) and calls when it is due, in the next batch.
 """
 
 import json
-import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -50,9 +49,6 @@ MOST_APART_SECONDS = 100 * 365 * 86_400
 
 FIELDS = ("stream", "sensor_id", "value", "event_time", "received_at", "sensor_time")
 """Of a reading, in the order of `Reading`, which ends with `is_error_code`."""
-
-LEAST_URGENT = 19
-"""The priority of the process that Spark runs this in, where nothing else runs."""
 
 LAST_TIMER_SECONDS = 253_402_300_799
 """The end of the year 9999: what is due later is due never."""
@@ -100,8 +96,7 @@ class Incidents(StatefulProcessor):
         self._kept: ValueState
 
     def init(self, handle: StatefulProcessorHandle) -> None:
-        """Declare what is kept, and give way: when the processor is short, a reading's way to its alert goes first."""
-        os.setpriority(os.PRIO_PROCESS, 0, LEAST_URGENT)
+        """Declare what is kept."""
         self._handle = handle
         self._kept = handle.getValueState("entity", "state string, timer long")
 
