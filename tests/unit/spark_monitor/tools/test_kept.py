@@ -38,6 +38,11 @@ def test_a_gap_says_from_when_to_when_and_whose_it_is() -> None:
     assert "sistem mati" in gap_line(Gap(GAP.start, GAP.end, "system"), JAKARTA)
 
 
+def test_what_lasts_less_than_a_minute_is_told_in_seconds() -> None:
+    short = Gap(BEGIN, BEGIN + timedelta(seconds=59), "sensor")
+    assert gap_line(short, JAKARTA).endswith("(59 detik)")
+
+
 def test_a_sensor_s_lines_are_its_figures_and_its_hours_and_gaps_in_order() -> None:
     amounts = Figures(
         sensor_id="suhu-7f3a", n=120, min=70.0, min_at=hours(0), max=84.5, max_at=hours(3), mean=76.25, mkt=77.1,

@@ -182,4 +182,6 @@ def _record(value: bytes | None) -> IncidentReport | None:
 
 
 def _first_line(error: BaseException | None) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else repr(error)
+    """Return what PostgreSQL or its driver said, without what SQLAlchemy adds."""
+    said = str(getattr(error, "orig", None) or error).strip()
+    return said.splitlines()[0][:200] if said else repr(error)

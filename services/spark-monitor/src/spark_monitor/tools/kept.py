@@ -53,7 +53,7 @@ def sensor_lines(shown: Series, amounts: Figures, stream: Stream, zone: ZoneInfo
         + ("" if amounts.mkt is None else f", MKT {amounts.mkt:.2f}")
     )
     yield f"  cakupan {amounts.coverage:.1%}" + "".join(
-        f", {rule}: {seconds / 60:.0f} menit" for rule, seconds in sorted(amounts.seconds_beyond.items())
+        f", {rule}: {_lasting(seconds)}" for rule, seconds in sorted(amounts.seconds_beyond.items())
     )
     rows: list[tuple[datetime, str]] = [
         (each.at, point_line(each, amounts.min, amounts.max, form, zone)) for each in shown.points
@@ -78,11 +78,15 @@ def point_line(point: Point, least: float, greatest: float, form: str, zone: Zon
 def gap_line(gap: Gap, zone: ZoneInfo) -> str:
     """Return the row of a gap."""
     words = WHY[gap.kind]
-    return f"  {_clock(gap.start, zone)}–{_clock(gap.end, zone)} tidak ada data: {words} ({gap.seconds / 60:.0f} menit)"
+    return f"  {_clock(gap.start, zone)}–{_clock(gap.end, zone)} tidak ada data: {words} ({_lasting(gap.seconds)})"
 
 
 def _clock(moment: datetime, zone: ZoneInfo) -> str:
     return f"{moment.astimezone(zone):%H:%M}"
+
+
+def _lasting(seconds: float) -> str:
+    return f"{seconds / MINUTE:.0f} menit" if seconds >= MINUTE else f"{seconds:.0f} detik"
 
 
 def _csv(fields: Iterable[object]) -> str:
