@@ -12,7 +12,6 @@ class Postgres:
     """A server with its data in a folder."""
 
     def __init__(self, data: Path) -> None:
-        self._data = data
         self._server: Any = get_server(data, cleanup_mode=None)
 
     @property

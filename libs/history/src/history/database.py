@@ -4,7 +4,7 @@ from sqlalchemy import Engine, create_engine, make_url
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 60
-"""A merge of half a million minutes takes some ten."""
+"""What takes longer hangs: a batch has a few hundred thousand minutes at most."""
 
 
 def engine(url: str, *, password: str | None = None, application: str = "history") -> Engine:

@@ -3,6 +3,8 @@
 Times are UTC. Of a minute and an hour everything adds up: counts, sums, and the least and greatest with their times.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -53,25 +55,22 @@ def _figures() -> list[Column[object]]:
     ]
 
 
-minute = Table(
-    "minute",
-    metadata,
-    # No foreign key: its check would cost more than the row, and only the merge writes.
-    Column("sensor", Integer, primary_key=True, autoincrement=False),
-    Column("minute", MOMENT, primary_key=True),
-    *_figures(),
-    Index("minute_by_time", "minute", postgresql_using="brin"),
-    postgresql_partition_by="RANGE (minute)",
-)
+def _intervals(name: str, **options: Any) -> Table:  # noqa: ANN401 - as SQLAlchemy takes them
+    """Return a table with a row for each sensor and interval; its column of that name is when the interval begins."""
+    return Table(
+        name,
+        metadata,
+        # No foreign key: its check would cost more than the row, and only the merge writes.
+        Column("sensor", Integer, primary_key=True, autoincrement=False),
+        Column(name, MOMENT, primary_key=True),
+        *_figures(),
+        Index(f"{name}_by_time", name, postgresql_using="brin"),
+        **options,
+    )
 
-hour = Table(
-    "hour",
-    metadata,
-    Column("sensor", Integer, primary_key=True, autoincrement=False),
-    Column("hour", MOMENT, primary_key=True),
-    *_figures(),
-    Index("hour_by_time", "hour", postgresql_using="brin"),
-)
+
+minute = _intervals("minute", postgresql_partition_by="RANGE (minute)")
+hour = _intervals("hour")
 
 refusal_minute = Table(
     "refusal_minute",

@@ -19,7 +19,8 @@ from spark_monitor.rules import file as rules_file
 from spark_monitor.rules.file import RulesError
 from spark_monitor.settings import MonitorSettings
 from spark_monitor.tools import alarms as alarm_report
-from spark_monitor.tools import kept, refused, rule_tests
+from spark_monitor.tools import history as history_report
+from spark_monitor.tools import refused, rule_tests
 from spark_monitor.tools import retire as retirements
 
 MAX_REASON_LENGTH = 1_000
@@ -119,9 +120,9 @@ def show_history(config: MonitorSettings, arguments: argparse.Namespace) -> int:
     period = Period.of_day(day, config.zone)
     asked, zone = (arguments.place, arguments.stream, period), config.zone
     if arguments.csv:
-        lines = kept.as_csv(config.database, *asked, zone=zone)
+        lines = history_report.as_csv(config.database, *asked, zone=zone)
     else:
-        lines = kept.report(config.database, rules, *asked, zone=zone)
+        lines = history_report.report(config.database, rules, *asked, zone=zone)
     try:
         shown = list(lines)
     except SQLAlchemyError as error:

@@ -16,8 +16,6 @@ from spark_monitor.rules.model import Rules
 MINUTE = 60
 """Seconds."""
 
-CELSIUS = "°C"
-
 READINGS, REFUSALS, RECORD = "readings", "refusals", "record"
 """What a row is about, as its `kind`."""
 
@@ -27,7 +25,6 @@ AS_CSV = {
     "ignoreLeadingWhiteSpace": "false",
     "ignoreTrailingWhiteSpace": "false",
 }
-
 
 KEYS = ("kind", "topic", "reason", "stream", "entity_id", "sensor_id", "minute", "partition", "offset")
 
@@ -99,7 +96,7 @@ def _sums(rules: Rules) -> list[Column]:
 
 def _kinetic(rules: Rules) -> Column:
     """Return the sum of exp(-ΔH/RT) of temperatures in °C, null of anything else."""
-    streams = [name for name, stream in rules.streams.items() if stream.unit == CELSIUS]
+    streams = [name for name, stream in rules.streams.items() if stream.is_celsius]
     kelvin = F.col("value") + ZERO_CELSIUS_KELVIN
     rate = F.when(kelvin > 0, F.exp(-ACTIVATION_KELVIN / kelvin)).otherwise(0.0)
     return F.sum(F.when(F.col("stream").isin(streams), rate))

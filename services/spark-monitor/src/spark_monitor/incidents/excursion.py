@@ -9,12 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from history.kinetic import ACTIVATION_KELVIN, ZERO_CELSIUS_KELVIN, rate
 from spark_monitor.rules.model import Alert, Stream
-
-ACTIVATION_KELVIN = 10_000.0
-"""ΔH/R of the mean kinetic temperature: 83.144 kJ/mol, as in USP <1079> and Haynes."""
-
-ZERO_CELSIUS = 273.15
 
 ABOVE = frozenset({"above", "at_least"})
 """The comparisons for which more is worse."""
@@ -77,8 +73,8 @@ class Sampling:
     def of(cls, stream: Stream) -> Self:
         """Return how a stream of the rules is measured."""
         if stream.silence is None:
-            return cls(None, math.inf, stream.unit == "°C")
-        return cls(stream.silence.interval, stream.silence.silent_after, stream.unit == "°C")
+            return cls(None, math.inf, stream.is_celsius)
+        return cls(stream.silence.interval, stream.silence.silent_after, stream.is_celsius)
 
 
 @dataclass(slots=True)
@@ -133,8 +129,8 @@ class Excursion:
             self.gaps += seconds - sampling.interval
             seconds = sampling.interval
         self.at = max(self.at, at)
-        is_known = sampling.is_celsius and self.value > -ZERO_CELSIUS and (self.heat > 0 or self.weight == 0)
-        self.heat = self.heat + seconds * _heat(self.value) if is_known else 0.0
+        is_known = sampling.is_celsius and self.value > -ZERO_CELSIUS_KELVIN and (self.heat > 0 or self.weight == 0)
+        self.heat = self.heat + seconds * rate(self.value) if is_known else 0.0
         self.weight += seconds
         self.weighted += seconds * self.value
         self.beyond += seconds * limit.beyond(self.value)
@@ -165,19 +161,14 @@ class Excursion:
 
     def _mean_kinetic(self) -> float:
         """Return the constant temperature (°C) that would have done the same to the goods. Raises ArithmeticError."""
-        if self.value <= -ZERO_CELSIUS:
+        if self.value <= -ZERO_CELSIUS_KELVIN:
             raise ArithmeticError("no temperature that there is")
         if self.weight == 0:
             return self.value
         mean = self.heat / self.weight
         if mean >= 1:
             raise ArithmeticError("an endless temperature")
-        return ACTIVATION_KELVIN / -math.log(mean) - ZERO_CELSIUS
-
-
-def _heat(celsius: float) -> float:
-    """Return exp(-ΔH/RT) of a temperature above absolute zero: 0 near it, 1 at an endless one."""
-    return math.exp(-ACTIVATION_KELVIN / (celsius + ZERO_CELSIUS))
+        return ACTIVATION_KELVIN / -math.log(mean) - ZERO_CELSIUS_KELVIN
 
 
 def _computed(figure: Callable[[], float]) -> float | None:

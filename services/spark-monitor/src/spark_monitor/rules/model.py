@@ -122,6 +122,11 @@ class Stream(Part):
         return plausible
 
     @property
+    def is_celsius(self) -> bool:
+        """Whether it is a temperature of which a mean kinetic one can be worked out."""
+        return self.unit == "°C"
+
+    @property
     def value_format(self) -> str:
         """How a value is shown, as a printf format."""
         return "%.0f" if self.value_type == "integer" else "%.2f"
