@@ -1,7 +1,6 @@
 """One Spark with the monitor's own Java for all tests of the DataFrame functions; no Kafka."""
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +19,6 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    os.environ["PYSPARK_PYTHON"] = sys.executable
     with running(tmp_path_factory.mktemp("jars-log")) as processes:
         os.environ["SPARK_DIST_CLASSPATH"] = class_path(jars.fetch(jars.SPARK_POM, Site().jars, processes))
     session = (
@@ -34,6 +32,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         .config("spark.sql.session.timeZone", "Asia/Jakarta")
         .config("spark.sql.adaptive.enabled", "false")
         .config("spark.sql.codegen.wholeStage", "false")
+        .config("spark.sql.streaming.stateStore.checkpointFormatVersion", "2")
         .config(
             "spark.sql.streaming.stateStore.providerClass",
             "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider",

@@ -3,12 +3,14 @@
 import json
 import math
 import sys
+import tarfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import psutil
 import pytest
 from pyspark import cloudpickle
 from pyspark.sql import DataFrame, SparkSession
@@ -19,10 +21,10 @@ from tests import realistic_hour
 from devstack.eventually import eventually
 from messages.topics import ACTIONS, CANARY, KELEMBABAN, SUHU
 from spark_monitor.engine.checkpoint_storage import LocalStoragePath
-from spark_monitor.engine.incident_query import publisher, session_for, start, stop_between_batches
-from spark_monitor.incidents import actions, operator
+from spark_monitor.engine.incident_query import kept_before, publisher, session_for, start, stop_between_batches
+from spark_monitor.incidents import actions, answers, operator
 from spark_monitor.incidents.life_cycle import LifeCycle, Reading, Step
-from spark_monitor.incidents.operator import incident_records
+from spark_monitor.incidents.operator import WORKER, incident_records
 from spark_monitor.incidents.records import Record
 from spark_monitor.rules.model import Rules
 
@@ -101,8 +103,10 @@ class Running:
         self._folder = folder
         self._query: StreamingQuery
 
-    def start(self, publish: Callable[[DataFrame, int], None] | None = None) -> None:
-        """Start it where it stood; `publish` in place of remembering what it says."""
+    def start(
+        self, publish: Callable[[DataFrame, int], None] | None = None, *, before: DataFrame | None = None
+    ) -> None:
+        """Start it where it stood; `publish` in place of remembering what it says; `before`: what is taken over."""
 
         def keep(batch: DataFrame, _number: int) -> None:
             records = [json.loads(row.record) for row in batch.collect()]
@@ -110,7 +114,7 @@ class Running:
             if records and hasattr(self, "_query"):
                 self.plans.append(self._query._jsq.explainInternal(False))  # noqa: SLF001 - there is no other way
 
-        records = incident_records(self.source.messages(self._session), self._rules, "Asia/Jakarta")
+        records = incident_records(self.source.messages(self._session), self._rules, "Asia/Jakarta", before)
         self._query = start(records, LocalStoragePath(self._folder / "checkpoint"), publish or keep)
 
     def wait_for(self, what: str, seconds: float = 60) -> list[Record]:
@@ -280,6 +284,61 @@ def test_a_batch_that_fails_says_why_in_a_line(running: Running, spark: SparkSes
     assert 'BatchError: For input string: "no number"' in failure
 
 
+def checkpoint_of_format_1(folder: Path) -> LocalStoragePath:
+    """Unpack a checkpoint of the first form: G1 is too hot since BEGIN, G2 was for 20 s, both are silent."""
+    with tarfile.open(Path(__file__).with_name("checkpoints") / "incidents-1.tar.gz") as archive:
+        archive.extractall(folder, filter="data")
+    # Spark notes where it was.
+    metadata = folder / "state/0/_metadata/v2/0"
+    metadata.write_text(metadata.read_text().replace("CHECKPOINT", str(folder)))
+    return LocalStoragePath(folder)
+
+
+BEGIN = 1_790_000_000.0
+
+
+def test_what_the_version_before_knew_is_taken_over(running: Running, spark: SparkSession, tmp_path: Path) -> None:
+    """An incident that is open during the upgrade goes on under its name, and its timers fire."""
+    told: list[str] = []
+    before = kept_before(spark, checkpoint_of_format_1(tmp_path / "incidents-1"), told.append)
+    assert before is not None
+    running.source.add(steady("G1", BEGIN + 40, 40, 70.0), received=BEGIN + 80)
+    running.start(before=before)
+    (closed,) = running.wait_for("suhu_tinggi closed")
+    assert closed["incident_id"] == f"suhu_tinggi-G1-{round(BEGIN * 1000)}"
+    assert closed["peak"] == 85.0
+    running.wait_for("diam recovered")
+    reminded = running.wait_for("diam reminder")
+    assert {record["entity_id"] for record in reminded} >= {"G2", 'G"3'}, "their timers are long due"
+    running.stop()
+    running.start()
+    running.source.add(steady("G2", BEGIN + 40, 40, 70.0), received=BEGIN + 80)
+    eventually(lambda: len(running.wait_for("diam recovered")) == 2, lambda: f"{running.records}")
+    assert told == []
+
+
+def test_what_cannot_be_taken_over_is_told(spark: SparkSession, tmp_path: Path) -> None:
+    told: list[str] = []
+    folder = checkpoint_of_format_1(tmp_path / "incidents-1")
+    (folder / "state").remove()
+    assert kept_before(spark, folder, told.append) is None
+    (line,) = told
+    assert line.startswith("[Monitor Rusak] insiden yang terbuka tidak dapat diambil alih dari versi sebelumnya")
+
+
+def test_a_process_that_dies_is_started_again(running: Running) -> None:
+    """What it is asked has all that it needs to know."""
+    running.start()
+    running.source.add(steady("G1", time.time() - 60, 20, 85.0))
+    eventually(lambda: running.has_read(1), lambda: "the first batch is not through")
+    workers = [child for child in psutil.Process().children(recursive=True) if WORKER[-1] in child.cmdline()]
+    for worker in workers:
+        worker.kill()
+    assert workers
+    running.source.add(steady("G1", time.time() - 40, 40, 85.0))
+    running.wait_for("suhu_tinggi opened")
+
+
 POISON = 13.0
 
 
@@ -301,7 +360,7 @@ class Fragile(LifeCycle):
 
     def pass_time(self, entity_id: str, state: str | None, now: float) -> Step:
         """Fail until a moment; then the timer must have been set again."""
-        operator.RETRY_SECONDS = 1
+        answers.RETRY_SECONDS = 1
         if entity_id == "late" and now < self.until:
             raise OverflowError("too early")
         return super().pass_time(entity_id, state, now)

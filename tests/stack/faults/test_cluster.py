@@ -112,7 +112,7 @@ def test_incidents_are_found_by_a_python_in_a_worker(cluster: Stack) -> None:
     send(cluster, "suhu", *({"gudang_id": "X9", "suhu": 75 + n, "timestamp": time.time()} for n in range(2)))
     eventually(lambda: printed(cluster, "[Sensor Diam] Gudang X9"), lambda: str(printed(cluster, "X9")), 90)
     processes = "".join(cluster.docker("top", worker["Id"]) for worker in cluster.containers("spark-worker"))
-    assert "pyspark.daemon" in processes
+    assert "spark_monitor.incidents.worker" in processes
 
 
 @pytest.mark.parametrize("item", HOLDS)

@@ -19,9 +19,12 @@ def take(
     *,
     first: int = 0,
     end: int = 1000,
+    can_take_over: bool = False,
 ) -> Checkpoint:
     extent = Extent({"suhu": {"0": first}, "co2": {"0": 0}}, {"suhu": {"0": end}, "co2": {"0": 1000}})
-    return Checkpoint.take(LocalStoragePath(root), "alerts", layout, elsewhere or {}, extent)
+    return Checkpoint.take(
+        LocalStoragePath(root), "alerts", layout, elsewhere or {}, extent, can_take_over=can_take_over
+    )
 
 
 def on_disk(checkpoint: Checkpoint) -> Path:
@@ -261,3 +264,42 @@ def test_what_is_no_file_is_damaged(tmp_path: Path) -> None:
     (on_disk(first) / "commits/1").unlink()
     (on_disk(first) / "commits/1").mkdir()
     assert take(tmp_path).news == "alerts-1/commits/1 is damaged: starting over where it last stood"
+
+
+def test_a_state_that_is_taken_over_stays_until_the_first_batch_behind_it(tmp_path: Path) -> None:
+    first = take(tmp_path, {"state": ["1"]})
+    spark_ran(first, 10, 20)
+    second = take(tmp_path, {"state": ["2"]}, can_take_over=True)
+    assert (second.before, second.starting) == (first.folder, {"suhu": {"0": 20}}), "all that was read is in the state"
+    assert not on_disk(second).exists()
+    assert take(tmp_path, {"state": ["2"]}, can_take_over=True).before == first.folder, "a crash before the first batch"
+    spark_ran(second)
+    assert take(tmp_path, {"state": ["2"]}, can_take_over=True).before == first.folder, "a crash in the first batch"
+    spark_ran(second, 30)
+    third = take(tmp_path, {"state": ["2"]}, can_take_over=True)
+    assert (third.folder, third.before) == (second.folder, None)
+    assert not on_disk(first).exists()
+
+
+def test_with_readings_gone_the_state_is_taken_over(tmp_path: Path) -> None:
+    """An incident that was open before a long outage is open behind it."""
+    first = take(tmp_path)
+    spark_ran(first, 10, 20)
+    second = take(tmp_path, first=50, can_take_over=True)
+    assert (second.before, second.gone) == (first.folder, {"suhu": {"0": 20}})
+    assert second.starting == {"suhu": {"0": 50}}
+
+
+def test_a_state_that_nothing_was_kept_in_is_not_taken_over(tmp_path: Path) -> None:
+    spark_ran(take(tmp_path, {"state": ["1"]}))
+    second = take(tmp_path, {"state": ["2"]}, can_take_over=True)
+    assert second.before is None
+
+
+def test_a_damaged_state_is_not_taken_over(tmp_path: Path) -> None:
+    first = take(tmp_path, {"state": ["1"]})
+    spark_ran(first, 10, 20)
+    write(on_disk(first) / "commits/1", "v2\n{")
+    second = take(tmp_path, {"state": ["2"]}, can_take_over=True)
+    assert second.before is None
+    assert not on_disk(first).exists()

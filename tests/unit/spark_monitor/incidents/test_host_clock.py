@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from spark_monitor.incidents.operator import HostClock
+from spark_monitor.incidents.host_clock import HostClock
 
 
 def pulse(at: float) -> str:

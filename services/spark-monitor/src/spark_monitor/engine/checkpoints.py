@@ -71,8 +71,9 @@ class _Entry(BaseModel):
 class Checkpoint:
     """A query's place in its checkpoint and in Kafka.
 
-    `starting` counts while `folder` is empty. `may_repeat` says which earlier results may come again under the same id.
-    `news` is what the operator should know, or None. `gone`: the first unread offset of each partition of which Kafka
+    `starting` counts while `folder` is empty. `before`: the folder whose state the first batch takes over, or None.
+    `may_repeat` says which earlier results may come again under the same id. `news` is what the operator should know,
+    or None. `gone`: the first unread offset of each partition of which Kafka
     has removed unread readings; those since the last boundary count as unread.
     """
 
@@ -81,13 +82,24 @@ class Checkpoint:
     may_repeat: Repetition
     news: str | None
     gone: Offsets = field(default_factory=dict)
+    before: StoragePath | None = None
 
     @classmethod
-    def take(cls, root: StoragePath, query: str, layout: dict[str, Any], elsewhere: Offsets, kafka: Extent) -> Self:
+    def take(
+        cls,
+        root: StoragePath,
+        query: str,
+        layout: dict[str, Any],
+        elsewhere: Offsets,
+        kafka: Extent,
+        *,
+        can_take_over: bool = False,
+    ) -> Self:
         """Return what `query` goes on from, and note it in `root`. Raises OSError.
 
         `layout`: all that the checkpoint depends on, as JSON. `elsewhere`: where another query stands, for topics that
-        this one has not read yet. `kafka`: what the topics have.
+        this one has not read yet. `kafka`: what the topics have. `can_take_over`: the query reads the state of another
+        checkpoint into a new one.
         """
         file = root / f"{query}.json"
         before = _read(file)
@@ -101,7 +113,8 @@ class Checkpoint:
         gone = kafka.gone(read_until)
         may_repeat: Repetition = "everything"
         news = None
-        if damaged := _damaged(folder):
+        damaged = _damaged(folder)
+        if damaged:
             news = f"{folder.name}/{damaged} is damaged: starting over where it last stood"
         elif begun_anew := kafka.is_short_of(read_until):
             news = f"Kafka has less than was read of {', '.join(begun_anew)}: its offsets mean other readings now"
@@ -110,22 +123,34 @@ class Checkpoint:
             news = "other streams are read or combined, or in other parts: starting over where they last stood"
         # With readings gone, Spark's Real-time Mode would wait for them forever, and in silence.
         elif not gone:
+            heritage = _heritage(root, query, before)
             if folder.exists():
-                return cls(folder, before.starting, "since the last boundary", None)
+                return cls(folder, before.starting, "since the last boundary", None, before=heritage)
             news = f"{folder.name} is not there: starting where it once began"
-            return cls(folder, kafka.kept(before.starting), "everything", news)
-        return replace(cls._anew(root, query, anew, news, may_repeat), gone=gone)
+            return cls(folder, kafka.kept(before.starting), "everything", news, before=heritage)
+        taken_over = None
+        if can_take_over and not damaged and _batches(folder / "commits"):
+            # All that was read is in the state.
+            taken_over, anew.starting = folder, kafka.kept(read_until)
+        return replace(cls._anew(root, query, anew, news, may_repeat, taken_over=taken_over), gone=gone)
 
     @classmethod
     def _anew(
-        cls, root: StoragePath, query: str, entry: _Entry, news: str | None, may_repeat: Repetition = "everything"
+        cls,
+        root: StoragePath,
+        query: str,
+        entry: _Entry,
+        news: str | None,
+        may_repeat: Repetition = "everything",
+        *,
+        taken_over: StoragePath | None = None,
     ) -> Self:
-        """Note the entry, and leave nothing of the folders before it."""
+        """Note the entry, and leave nothing of the folders before it but what is taken over."""
         (root / f"{query}.json").write(entry.model_dump_json(indent=2))
         for name in root.names():
-            if name.startswith(f"{query}-"):
+            if name.startswith(f"{query}-") and (taken_over is None or name != taken_over.name):
                 (root / name).remove()
-        return cls(root / entry.folder_of(query), entry.starting, may_repeat, news)
+        return cls(root / entry.folder_of(query), entry.starting, may_repeat, news, before=taken_over)
 
     def tidy(self) -> None:
         """Remove what a full disk or a stop left of a first batch: behind any of its files Spark would not begin."""
@@ -161,6 +186,17 @@ def planned_offsets(folder: StoragePath, batch: int) -> Offsets:
     if found is None:
         raise OSError(f"{folder}/offsets/{batch}: expected a batch's offsets")
     return found
+
+
+def _heritage(root: StoragePath, query: str, entry: _Entry) -> StoragePath | None:
+    """Return the folder before an entry's while its state is yet to be taken over; then remove it."""
+    folder = root / f"{query}-{entry.number - 1}"
+    if not folder.exists():
+        return None
+    if not _batches(root / entry.folder_of(query) / "commits"):
+        return folder
+    folder.remove()
+    return None
 
 
 def _read(file: StoragePath) -> _Entry | None:

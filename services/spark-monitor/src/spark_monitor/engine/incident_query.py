@@ -6,13 +6,15 @@ from itertools import islice
 
 import structlog
 from cachetools import TTLCache
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_monitor.engine.checkpoint_storage import StoragePath
 from spark_monitor.engine.incident_topic import IncidentTopic
 from spark_monitor.engine.supervisor import cause_of
-from spark_monitor.incidents.operator import FAILURE
+from spark_monitor.incidents.answers import FAILURE
 from spark_monitor.incidents.records import Record, from_json
 
 TRIGGER_SECONDS = 5
@@ -59,6 +61,23 @@ def start(records: DataFrame, folder: StoragePath, publish: Callable[[DataFrame,
         .start()
     )
     return query
+
+
+def kept_before(spark: SparkSession, folder: StoragePath, tell: Callable[[str], None]) -> DataFrame | None:
+    """Return what the checkpoint of a version before knows of the entities, as `entity_id, state, timer`.
+
+    None if that can't be read, which `tell` then says: what was open is forgotten, and begins again.
+    """
+    stored = spark.read.format("statestore").option("path", str(folder)).option("stateVarName", "entity")
+    try:
+        rows = stored.load().select("key.entity_id", "value.state", "value.timer").collect()
+    except (PySparkException, Py4JError) as error:
+        log.warning("the open incidents can't be taken over", checkpoint=folder.name, cause=cause_of(error))
+        tell("[Monitor Rusak] insiden yang terbuka tidak dapat diambil alih dari versi sebelumnya, dihitung ulang")
+        return None
+    log.info("open incidents are taken over", checkpoint=folder.name, entities=len(rows))
+    known = [row for row in rows if row.entity_id is not None and row.state is not None]
+    return spark.createDataFrame(known, "entity_id string, state string, timer long")
 
 
 def publisher(topic: IncidentTopic, pass_on: PassOn, tell: Callable[[str], None]) -> Callable[[DataFrame, int], None]:

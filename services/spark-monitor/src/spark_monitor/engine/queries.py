@@ -25,7 +25,7 @@ from spark_monitor.engine.checkpoints import Checkpoint, Extent, Offsets
 from spark_monitor.engine.gears import BATCH_READINGS, Gears
 from spark_monitor.engine.history_query import MESSAGES_AT_ONCE, History
 from spark_monitor.engine.history_query import start as start_history
-from spark_monitor.engine.incident_query import PassOn, publisher, session_for, stop_between_batches
+from spark_monitor.engine.incident_query import PassOn, kept_before, publisher, session_for, stop_between_batches
 from spark_monitor.engine.incident_query import start as start_incidents
 from spark_monitor.engine.incident_topic import IncidentTopic
 from spark_monitor.engine.session import java
@@ -117,7 +117,9 @@ def starters(
     def start_in_batches(name: str) -> StreamingQuery:
         # Without Kafka a batch fails after a while; five such deaths in a row must not end the monitor.
         topics.wait_until_back(stop)
-        records = incident_records(messages(in_batches, name), rules, config.zone.key)
+        before = checkpoints[name].before
+        known = None if before is None else kept_before(in_batches, before, tell)
+        records = incident_records(messages(in_batches, name), rules, config.zone.key, known)
         return start_incidents(records, checkpoints[name].folder, publisher(incident_topic, pass_on, tell))
 
     def start_for(history: History) -> StreamingQuery:
@@ -189,7 +191,8 @@ def take_checkpoints(config: MonitorSettings, rules: Rules, kafka: Extent, root:
     for name in read:
         # Through JSON, because it is compared with what is in a file.
         layout = json.loads(json.dumps(layouts[name]))
-        checkpoints[name] = Checkpoint.take(root, name, layout, elsewhere, kafka)
+        can_take_over = name == INCIDENTS_QUERY
+        checkpoints[name] = Checkpoint.take(root, name, layout, elsewhere, kafka, can_take_over=can_take_over)
         elsewhere |= checkpoints[name].stands_at
     return checkpoints
 

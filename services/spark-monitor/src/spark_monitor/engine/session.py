@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +34,6 @@ def java(config: MonitorSettings, task_slots: int) -> Any:  # noqa: ANN401 - py4
 
 def _conf(config: MonitorSettings, task_slots: int) -> SparkConf:
     """Return Spark's settings, and set what is told in the environment."""
-    # What Spark runs of ours beside itself has the same packages as this process.
-    os.environ["PYSPARK_PYTHON"] = sys.executable
     # Not `spark.jars`: those are known too late for the file system, and are copied at each start. An executor of a
     # cluster has them from its image, which says the same.
     os.environ["SPARK_DIST_CLASSPATH"] = class_path(config.spark_jars_dir)

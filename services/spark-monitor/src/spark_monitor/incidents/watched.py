@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -59,34 +60,36 @@ class WatchedStream:
     def of_place(self, entity_id: str) -> Self:
         """Return the stream as it is measured at a place."""
         interval = self._interval_of(entity_id)
-        return self if interval is None else replace(self, sampling=self._sampled(interval))
+        return self if interval is None else replace(self, sampling=_sampled(self.sampling, interval))
 
     def sampling_of(self, name: str, sensor: SensorState | None) -> Sampling:
         """Return how a sensor measures: as the rules say, or at its usual interval if that is clearly longer."""
         interval = self._interval_of(name)
         if interval is not None:
-            return self._sampled(interval)
+            return _sampled(self.sampling, interval)
         if sensor is None or not any(sensor.intervals):
             return self.sampling
         # The lower median.
         usual = min(sorted(sensor.intervals)[(len(sensor.intervals) - 1) // 2], LONGEST_INTERVAL)
         if not usual:
             return self.sampling
-        return self._sampled(usual)
+        return _sampled(self.sampling, usual)
 
     def _interval_of(self, name: str) -> float | None:
         """Return the interval that the rules give to a place or a sensor."""
         return None if self.silence is None else self.silence.intervals.get(name)
-
-    def _sampled(self, interval: float) -> Sampling:
-        silent_after = max(self.sampling.silent_after, SILENT_INTERVALS * interval)
-        return replace(self.sampling, interval=interval, silent_after=silent_after)
 
     def learn(self, sensor: SensorState, interval: float) -> None:
         """Note the time (seconds) between a sensor's newest two readings; 0 for what the rules say."""
         own = self.sampling.interval
         sensor.intervals.append(0 if own is None or interval < SLOWER * own else interval)
         del sensor.intervals[:-LEARNED_FROM]
+
+
+@lru_cache(1024)
+def _sampled(sampling: Sampling, interval: float) -> Sampling:
+    """Return how a sensor of another interval measures: the same one for each of its readings."""
+    return replace(sampling, interval=interval, silent_after=max(sampling.silent_after, SILENT_INTERVALS * interval))
 
 
 def watched_streams(rules: Rules, zone: ZoneInfo) -> Mapping[str, WatchedStream]:
