@@ -21,7 +21,8 @@ from tests import realistic_hour
 from devstack.eventually import eventually
 from messages.topics import ACTIONS, CANARY, KELEMBABAN, SUHU
 from spark_monitor.engine.checkpoint_storage import LocalStoragePath
-from spark_monitor.engine.incident_query import kept_before, publisher, session_for, start, stop_between_batches
+from spark_monitor.engine.incident_query import kept_before, publisher, start
+from spark_monitor.engine.micro_batches import session_for, stop_between_batches
 from spark_monitor.incidents import actions, answers, operator
 from spark_monitor.incidents.life_cycle import LifeCycle, Reading, Step
 from spark_monitor.incidents.operator import WORKER, incident_records

@@ -27,7 +27,7 @@ import scala.jdk.javaapi.CollectionConverters;
  * becomes of them is asked of a process in Python, with one question for all rows of an entity in a batch.
  *
  * <p>Spark's own stateful operator for Python asks Java for each state and timer instead, and answers with a batch of
- * columns for each entity: ten times the processor time, most of it beside the alerts.
+ * columns for each entity: three times the processor time, beside the alerts.
  */
 public final class LifeCycles extends StatefulProcessorWithInitialState<String, Row, Row, Row> {
     /** Rows in one question: a backlog of any length must not fill the memory. */

@@ -21,8 +21,7 @@ from history.upgrade import NewerError, upgrade
 from messages.records import IncidentReport, incident_report
 from spark_monitor.engine.checkpoint_storage import StoragePath
 from spark_monitor.engine.checkpoints import Extent, Offsets, planned_offsets
-from spark_monitor.engine.incident_query import BatchError
-from spark_monitor.engine.supervisor import cause_of
+from spark_monitor.engine.micro_batches import BatchError, with_short_errors
 from spark_monitor.history.minutes import READINGS, REFUSALS, keyed, summing
 from spark_monitor.rules.model import Rules
 
@@ -143,16 +142,13 @@ def _adder(
     """Return what takes a batch into the history. `starting`: where the first one begins."""
     at = starting
 
+    @with_short_errors
     def add(batch: DataFrame, number: int) -> None:
         nonlocal at
-        try:
-            # Spark notes where a batch ends before it begins.
-            end = planned_offsets(folder, number)
-            history.add(batch_of(summed(batch), at, end))
-            at = end
-        except Exception as error:  # noqa: BLE001 - it is raised again
-            # Without Java's stack in it, as in the incidents' query.
-            raise BatchError(cause_of(error)) from None
+        # Spark notes where a batch ends before it begins.
+        end = planned_offsets(folder, number)
+        history.add(batch_of(summed(batch), at, end))
+        at = end
 
     return add
 

@@ -1,6 +1,5 @@
 """The incidents' query: micro-batches beside the real-time queries, and what becomes of a batch's records."""
 
-import time
 from collections.abc import Callable, Sequence
 from itertools import islice
 
@@ -13,6 +12,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_monitor.engine.checkpoint_storage import StoragePath
 from spark_monitor.engine.incident_topic import IncidentTopic
+from spark_monitor.engine.micro_batches import with_short_errors
 from spark_monitor.engine.supervisor import cause_of
 from spark_monitor.incidents.answers import FAILURE
 from spark_monitor.incidents.records import Record, from_json
@@ -20,8 +20,6 @@ from spark_monitor.incidents.records import Record, from_json
 TRIGGER_SECONDS = 5
 """As often as the canary makes one without readings. A batch costs a third of a second of processor time, whatever
 little is in it; an incident, which takes half a minute to begin, is told that much later."""
-
-BATCH_ENDS_SECONDS = 5
 
 RECORDS_AT_ONCE = 10_000
 """A sender may invent names; what comes of it must not fill the memory."""
@@ -34,20 +32,6 @@ log = structlog.get_logger()
 
 PassOn = Callable[[list[Record]], list[Record]]
 """What is to be published of a batch's records."""
-
-
-def session_for(spark: SparkSession) -> SparkSession:
-    """Return a session of the query's own: what holds for Real-time Mode's queries is not for this one."""
-    session = spark.newSession()
-    # One task reads, sorts and judges: more would take the slots that the real-time queries need forever.
-    session.conf.set("spark.sql.shuffle.partitions", "1")
-    # A batch costs as much with nothing in it: without readings the canary's pulses make one, which is often enough.
-    session.conf.set("spark.sql.streaming.noDataMicroBatches.enabled", "false")
-    # Each batch writes what has changed, and only every tenth copies the store: a batch each few seconds is not a
-    # boundary each five minutes.
-    session.conf.set("spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled", "true")
-    session.conf.set("spark.sql.streaming.stateStore.minDeltasForSnapshot", "10")
-    return session
 
 
 def start(records: DataFrame, folder: StoragePath, publish: Callable[[DataFrame, int], None]) -> StreamingQuery:
@@ -87,19 +71,15 @@ def publisher(topic: IncidentTopic, pass_on: PassOn, tell: Callable[[str], None]
     """
     failures = Failures(tell)
 
+    @with_short_errors
     def publish(batch: DataFrame, _number: int) -> None:
-        try:
-            # Not `batch.toLocalIterator`: its job runs when that query is over, for Spark, which then keeps the job and
-            # its plan forever. With a batch each few seconds the memory would be full within the hour.
-            rows = batch.rdd.toLocalIterator()
-            while some := [from_json(row.record) for row in islice(rows, RECORDS_AT_ONCE)]:
-                failures.take([each for each in some if each["kind"] == FAILURE])
-                records = [each for each in some if each["kind"] != FAILURE]
-                topic.publish(pass_on(sorted(records, key=lambda record: record["event_time"])))
-        except Exception as error:  # noqa: BLE001 - it is raised again
-            # Without Java's stack in it: Spark searches Python's errors with an expression for which a long text is too
-            # much, so that the query would end without one.
-            raise BatchError(cause_of(error)) from None
+        # Not `batch.toLocalIterator`: its job runs when that query is over, for Spark, which then keeps the job and its
+        # plan forever. With a batch each few seconds the memory would be full within the hour.
+        rows = batch.rdd.toLocalIterator()
+        while some := [from_json(row.record) for row in islice(rows, RECORDS_AT_ONCE)]:
+            failures.take([each for each in some if each["kind"] == FAILURE])
+            records = [each for each in some if each["kind"] != FAILURE]
+            topic.publish(pass_on(sorted(records, key=lambda record: record["event_time"])))
 
     return publish
 
@@ -121,15 +101,3 @@ class Failures:
         if (others := len(news) - TOLD_AT_ONCE) > 0:
             log.error("more entities' incidents can't be worked out", entities=others)
             self._tell(f"[Monitor Rusak] {others} lainnya: insiden tidak dapat dihitung")
-
-
-class BatchError(Exception):
-    """A batch failed; the text says why."""
-
-
-def stop_between_batches(query: StreamingQuery) -> None:
-    """Stop a query when no batch runs, or after some seconds all the same: then the batch is repeated at the start."""
-    deadline = time.monotonic() + BATCH_ENDS_SECONDS
-    while query.status["isTriggerActive"] and time.monotonic() < deadline:
-        time.sleep(0.02)  # the pause of a poll that has a deadline
-    query.stop()

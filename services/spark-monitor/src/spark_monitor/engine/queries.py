@@ -25,9 +25,10 @@ from spark_monitor.engine.checkpoints import Checkpoint, Extent, Offsets
 from spark_monitor.engine.gears import BATCH_READINGS, Gears
 from spark_monitor.engine.history_query import MESSAGES_AT_ONCE, History
 from spark_monitor.engine.history_query import start as start_history
-from spark_monitor.engine.incident_query import PassOn, kept_before, publisher, session_for, stop_between_batches
+from spark_monitor.engine.incident_query import PassOn, kept_before, publisher
 from spark_monitor.engine.incident_query import start as start_incidents
 from spark_monitor.engine.incident_topic import IncidentTopic
+from spark_monitor.engine.micro_batches import session_for, stop_between_batches
 from spark_monitor.engine.session import java
 from spark_monitor.engine.topics import Topics
 from spark_monitor.incidents.operator import STATE_FORMAT, incident_records
