@@ -22,8 +22,8 @@ RATE = 2000
 SPREAD = 96
 """Warehouses that take turns: with so many, each of the twelve partitions has some, and each must come back."""
 
-SLOTS_NEEDED = 64
-"""37 partitions of the alerts, 24 and two of state of the status, and one for incidents."""
+SLOTS_NEEDED = 65
+"""37 partitions of the alerts, 24 and two of state of the status, and one each for incidents and history."""
 
 NODES = ("zookeeper", "zookeeper-2", "zookeeper-3")
 SENSORS = (SUHU, KELEMBABAN)
