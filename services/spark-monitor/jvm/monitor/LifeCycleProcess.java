@@ -40,6 +40,10 @@ final class LifeCycleProcess {
     /** What becomes of it: its next state and timer, and the records that go out. */
     record Answer(String state, long timer, List<String> records) {}
 
+    /** As Spark's own log is written, of which the API that this is compiled with knows nothing. */
+    private static final String RESTARTED = "{\"service\":\"spark\",\"level\":\"WARN\","
+            + "\"event\":\"the incidents' process has ended and is started again\"}";
+
     private static LifeCycleProcess running;
 
     private final byte[] life;
@@ -68,7 +72,7 @@ final class LifeCycleProcess {
                 try {
                     return running.answer(asked);
                 } catch (IOException died) {
-                    System.err.println("the incidents' process has ended and is started again: " + died);
+                    System.err.println(RESTARTED);
                 }
             }
             if (running != null) {
@@ -101,7 +105,12 @@ final class LifeCycleProcess {
 
     private String read() throws IOException {
         int length = answers.readInt();
-        return length < 0 ? null : new String(answers.readNBytes(length), StandardCharsets.UTF_8);
+        if (length < 0) {
+            return null;
+        }
+        byte[] bytes = new byte[length];
+        answers.readFully(bytes);
+        return new String(bytes, StandardCharsets.UTF_8);
     }
 
     private static void write(String text, DataOutputStream out) throws IOException {
