@@ -60,13 +60,14 @@ def main() -> None:
 
 
 def our_images() -> dict[str, tuple[str, Path]]:
-    """Return the image and the requirements file of each service that is built here."""
+    """Return the image and the requirements file of each service that is built here with Python packages."""
     said = json.loads(_run("docker", "compose", "--profile", "*", "config", "--format", "json"))
     found = {}
     for name, service in said["services"].items():
         if "build" in service:
             file = ROOT / Path(service["build"]["dockerfile"]).parent / "requirements.txt"
-            found[name] = (service.get("image", f"{said['name']}-{name}"), file)
+            if file.exists():
+                found[name] = (service.get("image", f"{said['name']}-{name}"), file)
     return found
 
 

@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from devstack import prerequisites
+from devstack.eventually import eventually
 from devstack.kafka import Kafka, kafka_running, local_kafka
 from devstack.layout import Site
 
@@ -100,8 +102,19 @@ def test_busy_port_is_told_in_one_line(site: Site) -> None:
     ]
 
 
+def minutes_kept(site: Site) -> int:
+    """Return of how many minutes the stack's own PostgreSQL has something."""
+    # The form of the file: https://www.postgresql.org/docs/18/storage-file-layout.html
+    _pid, _data, _started, port, socket_folder, *_ = (site.state / "postgres/postmaster.pid").read_text().splitlines()
+    with psycopg.connect(host=socket_folder, port=int(port), user="postgres", dbname="postgres") as connection:
+        if connection.execute("SELECT to_regclass('minute')").fetchall() == [(None,)]:
+            return 0
+        ((number,),) = connection.execute("SELECT count(*) FROM minute").fetchall()
+    return int(number)
+
+
 def test_make_run_shows_the_alerts_of_both_sites_and_ends_without_a_trace(site: Site) -> None:
-    """The whole of it: topics, three producers, the monitor with a real Spark; Ctrl-C ends every process."""
+    """The whole of it: topics, three producers, the monitor with a real Spark, PostgreSQL; Ctrl-C ends them."""
     command = [sys.executable, "-m", "devstack", "--site", "pabrik", "--state", str(site.state)]
     ports = ["--kafka-port", str(site.kafka_port), "--zookeeper-port", str(site.zookeeper_port)]
     errors = site.state.with_name("errors")
@@ -120,6 +133,7 @@ def test_make_run_shows_the_alerts_of_both_sites_and_ends_without_a_trace(site: 
                 if not missing:
                     break
             assert not missing, errors.read_text()
+            eventually(lambda: minutes_kept(site), lambda: f"nothing is kept: {errors.read_text()}", 60)
             stack.send_signal(signal.SIGINT)
             stack.stdout.read()
             assert stack.wait(60) == 0, errors.read_text()
@@ -130,3 +144,4 @@ def test_make_run_shows_the_alerts_of_both_sites_and_ends_without_a_trace(site: 
     assert prerequisites.port_problems(site) == []
     stopped = [log for log in site.logs.glob("*.log") if '"stopped"' in log.read_text()]
     assert len(stopped) == 4, "three producers and the monitor say that they stopped in order"
+    assert not (site.state / "postgres/postmaster.pid").exists(), "PostgreSQL goes on"

@@ -64,6 +64,29 @@ def test_the_lines_come_as_ever(secure: SecureStack) -> None:
     eventually(lambda: expected in secure.statuses("X1"), lambda: str(secure.statuses("X1")), 30)
 
 
+DATABASE = "host=db dbname=gudang user=monitor password=salah"
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        (f"{DATABASE} sslmode=disable", "no encryption"),
+        (DATABASE, "password authentication failed"),
+        (DATABASE.replace("host=db", "host=kafka hostaddr={db}"), "does not match host name"),
+    ],
+)
+def test_the_database_speaks_tls_and_asks_for_a_password(secure: SecureStack, address: str, said: str) -> None:
+    (container,) = secure.containers("db")
+    (network,) = container["NetworkSettings"]["Networks"].values()
+    connect = f"import psycopg; psycopg.connect({address.format(db=network['IPAddress'])!r})"
+    assert said in secure.fails("exec", "-T", "spark-monitor", "python", "-c", connect)
+
+
+def test_what_was_measured_is_kept(secure: SecureStack) -> None:
+    history = ("exec", "-T", "spark-monitor", "python", "-m", "spark_monitor", "history", "X1", "--csv")
+    eventually(lambda: ",85.25,85.25,85.25" in secure.compose(*history, check=False), lambda: secure.compose(*history))
+
+
 @pytest.mark.parametrize("item", HOLDS)
 def test_the_containers_are_held_to_the_same_table(secure: SecureStack, item: str) -> None:
     assert_as_the_table_says(item, secure.containers())

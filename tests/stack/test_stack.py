@@ -5,12 +5,14 @@ import json
 import re
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from devstack.compose_project import Stack, eventually
+from devstack.layout import ROOT
 from messages.topics import SUHU
 
 ALERT = re.compile(
@@ -18,8 +20,8 @@ ALERT = re.compile(
     r" - \d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 )
 
-SPARKS_OWN = ("WARNING: Using incubator modules", "Starting Streaming Transform", "Streaming Transform")
-"""What Java and Spark write past every setting for their logs."""
+JAVAS_OWN = "WARNING: Using incubator modules"
+"""What Java writes past every setting for its log."""
 
 
 def send(stack: Stack, stream: str, *readings: dict[str, Any]) -> None:
@@ -59,7 +61,7 @@ def test_every_container_is_healthy_and_the_status_comes_too(stack: Stack) -> No
 def test_all_that_the_monitor_says_besides_its_lines_is_json(stack: Stack) -> None:
     said = [line for line in stack.errors(0, "spark-monitor") if line]
     assert any("watching" in line for line in said), said
-    assert [line for line in said if not line.startswith(("{", *SPARKS_OWN))] == []
+    assert [line for line in said if not line.startswith(("{", JAVAS_OWN))] == []
 
 
 def test_any_client_on_this_machine_is_answered_word_for_word(stack: Stack) -> None:
@@ -83,6 +85,39 @@ def test_any_client_on_this_machine_is_answered_word_for_word(stack: Stack) -> N
     )
     expected = "- Suhu: 85.25°C\n- Kelembaban: 75.50%\n- Status: Bahaya tinggi! Barang berisiko rusak"
     eventually(lambda: expected in stack.statuses("X1"), lambda: str(stack.statuses("X1")), 20)
+
+
+def kept_of(stack: Stack, place: str) -> str:
+    """Return what the history has of a place's temperatures, a line for each minute; nothing while it is away."""
+    command = ("python", "-m", "spark_monitor", "history", place, "--csv")
+    return stack.compose("exec", "-T", "spark-monitor", *command, check=False)
+
+
+def test_what_was_measured_is_kept_without_a_step_for_the_user(stack: Stack) -> None:
+    eventually(lambda: ",85.25,85.25,85.25" in kept_of(stack, "X1"), lambda: f"X1: {kept_of(stack, 'X1')}", 60)
+
+
+def test_alarms_do_not_wait_for_a_database_that_is_away(stack: Stack) -> None:
+    stack.compose("kill", "db")
+    send(stack, "suhu", {"gudang_id": "X6", "suhu": 91.5, "timestamp": time.time()})
+    eventually(lambda: printed(stack, "Gudang X6: Suhu 91.50°C"), lambda: "no line of X6", 20)
+    eventually(lambda: printed(stack, "[Riwayat] tidak dapat menulis"), lambda: "nobody was told", 60)
+    stack.compose("start", "db")
+    eventually(lambda: printed(stack, "[Riwayat] basis data tersambung lagi"), lambda: "not back", 60)
+    eventually(lambda: ",91.5,91.5,91.5" in kept_of(stack, "X6"), lambda: f"X6: {kept_of(stack, 'X6')}", 60)
+
+
+def test_the_documented_commands_back_the_history_up_and_restore_it(stack: Stack, tmp_path: Path) -> None:
+    section = (ROOT / "docs/history.md").read_text("utf-8").partition("<!-- a test runs both -->")[2]
+    backup, restore = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[:2]
+    file = str(tmp_path / "gudang.dump")
+    before = kept_of(stack, "X1")
+    stack.shell(backup.replace("gudang.dump", file))
+    stack.compose("exec", "-T", "db", "psql", "--dbname", "gudang", "--command", "DELETE FROM minute")
+    assert kept_of(stack, "X1") != before
+    stack.shell(restore.replace("gudang.dump", file))
+    assert kept_of(stack, "X1") == before
+    eventually(lambda: stack.health_of("spark-monitor") == "healthy", lambda: "not healthy", 90)
 
 
 def test_scaling_the_producers_restarts_nothing_and_brings_more_sensors(stack: Stack) -> None:

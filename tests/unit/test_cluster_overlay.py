@@ -63,7 +63,7 @@ def test_one_worker_may_be_lost() -> None:
     partitions = default(OVERLAY["topic-init"]["environment"]["TOPIC_PARTITIONS"])
     # The canary's topic has one partition always.
     alerts = (len(with_canary(rules).topics) - 1) * partitions + 1
-    slots = needed(alerts, len(rules.combined_topics) * partitions, 2) + SLOTS_FOR_BATCHES
+    slots = needed(alerts, len(rules.combined_topics) * partitions, 2) + 2 * SLOTS_FOR_BATCHES
     workers = OVERLAY["spark-worker"]["deploy"]["replicas"]
-    assert slots == 64
+    assert slots == 65
     assert (workers - 1) * default(OVERLAY["spark-worker"]["environment"]["SPARK_WORKER_CORES"]) >= slots

@@ -51,6 +51,9 @@ HANDED_ON_BY_THE_CLUSTER_OVERLAY = {"EXECUTOR_MEMORY"}
 MOUNTED = {"CONFIG_DIR", "DATABASE_PASSWORD_FILE", "WEBHOOK_CA_FILE", "WEBHOOK_TOKEN_FILE"}
 """What is a file or folder beside the repository, and always at the same place in the container."""
 
+OF_THE_STACK = {"DATABASE_URL"}
+"""What compose.yaml has another default for than the code: a container of its own."""
+
 OF_THE_CONTAINER = {"SENSOR_ID"}
 """Each container of a scaled service has its own: its host name."""
 
@@ -104,6 +107,7 @@ def knobs(services: Services) -> list[Knob]:
         | OF_THE_SECURE_OVERLAY
         | OF_THE_CLUSTER_OVERLAY
         | MOUNTED
+        | OF_THE_STACK
         | OF_THE_CONTAINER
         | GIVEN_UP
     ]

@@ -30,7 +30,7 @@ def given(tmp_path: Path) -> Path:
         program = folder / name
         program.write_text(
             "#!/bin/sh\n"
-            'while [ $# -gt 0 ] && ! echo "$1" | grep -qE "^[0-9]{4,}$"; do shift; done\n'
+            'while [ $# -gt 0 ] && ! echo "$1" | grep -qE "^[0-9]{3,}$"; do shift; done\n'
             f'echo "$@" >>{notes}\n'
         )
         program.chmod(0o755)
@@ -80,6 +80,7 @@ def test_each_mounted_file_is_given_to_who_reads_it(tmp_path: Path, given: Path)
     of_kafka = {"kafka.pem", "kafka-jaas.conf", "zookeeper-jaas.conf", "kafka-client.properties"}
     assert told == {
         "1000": of_kafka | {"user-kafka.properties", "user-topic-init.properties"},
+        "999": {"db.pem"},
         "10001": USERS - {"kafka"} | {"spark.properties"},
     }
 
@@ -98,6 +99,14 @@ def test_the_certificate_is_signed_for_the_names_that_the_broker_is_called_by(tm
         openssl("verify", "-CAfile", str(tmp_path / "s" / "ca.pem"), "-verify_hostname", name, certificate)
     with pytest.raises(subprocess.CalledProcessError):
         openssl("verify", "-CAfile", str(tmp_path / "s" / "ca.pem"), "-verify_hostname", "zookeeper", certificate)
+
+
+def test_the_database_s_certificate_is_signed_for_its_name(tmp_path: Path, given: Path) -> None:
+    make(tmp_path / "s", given)
+    certificate = str(tmp_path / "s" / "mounted" / "db.pem")
+    openssl("verify", "-CAfile", str(tmp_path / "s" / "ca.pem"), "-verify_hostname", "db", certificate)
+    with pytest.raises(subprocess.CalledProcessError):
+        openssl("verify", "-CAfile", str(tmp_path / "s" / "ca.pem"), "-verify_hostname", "kafka", certificate)
 
 
 def test_a_second_run_changes_nothing_and_says_so(tmp_path: Path, given: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from devstack import jars, prerequisites, spark_java, stack
 from devstack.kafka import Kafka
 from devstack.layout import ROOT, Site
+from devstack.postgres import local_postgres
 from devstack.processes import Processes, StackError, StopRequested, running
 from servicekit import shutdown
 
@@ -23,24 +24,25 @@ def main() -> int:
     stop = shutdown.on_signals()
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # the terminal is closed; nohup wants it ignored
         signal.signal(signal.SIGHUP, lambda _number, _frame: stop.set())
-    with running(site.logs, stop) as processes:
+    with contextlib.ExitStack() as at_the_end, running(site.logs, stop) as processes:
         try:
             prerequisites.check(site)
-            _start(site, producers_at, processes)
+            _start(site, producers_at, processes, at_the_end)
             processes.watch()
         except StopRequested:
-            _say("stopping: producers, monitor, Kafka, ZooKeeper")
+            _say("stopping: producers, monitor, PostgreSQL, Kafka, ZooKeeper")
         except StackError as error:
             _say(str(error))
             return 1
     return 0
 
 
-def _start(site: Site, producers_at: str, processes: Processes) -> None:
+def _start(site: Site, producers_at: str, processes: Processes, at_the_end: contextlib.ExitStack) -> None:
+    """Start all; what is no child of this process is ended by `at_the_end`, after the children."""
     began = time.monotonic()
 
     def step(number: int, what: str) -> None:
-        _say(f"[{number}/6] {time.monotonic() - began:5.1f} s  {what}")
+        _say(f"[{number}/7] {time.monotonic() - began:5.1f} s  {what}")
 
     if line := stack.old_setting(ROOT / ".env"):
         _say(line)
@@ -48,16 +50,20 @@ def _start(site: Site, producers_at: str, processes: Processes) -> None:
     jars.fetch(jars.KAFKA_POM, site.jars, processes)
     java = spark_java.environment(site, processes)
     kafka = Kafka(site, processes)
-    services = stack.Services(site, processes, stack.user_environment(ROOT / ".env"))
+    environment = stack.user_environment(ROOT / ".env")
     step(2, "ZooKeeper")
     kafka.start_zookeeper()
     step(3, "Kafka")
     kafka.start_broker()
-    step(4, "topics")
+    step(4, "PostgreSQL")
+    if "DATABASE_URL" not in environment:
+        environment["DATABASE_URL"] = at_the_end.enter_context(local_postgres(site.state / "postgres")).url
+    services = stack.Services(site, processes, environment)
+    step(5, "topics")
     services.create_topics()
-    step(5, "monitor (Spark)")
+    step(6, "monitor (Spark)")
     services.start_monitor(java)
-    step(6, "producers, then the first heartbeats")
+    step(7, "producers, then the first heartbeats")
     services.start_producers(stack.AT_SITE[producers_at])
     services.wait_until_ready()
     seconds = time.monotonic() - began

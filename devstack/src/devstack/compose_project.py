@@ -97,6 +97,15 @@ class Stack:
         assert ended.returncode != 0, f"docker compose {' '.join(arguments)}: {ended.stdout}{ended.stderr}"
         return ended.stdout + ended.stderr
 
+    def shell(self, script: str) -> str:
+        """Run what a user types, in the repository's folder; return its output. Fails with what it said."""
+        ended = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=ROOT, env=self._env, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert ended.returncode == 0, f"{script}: {ended.stdout}{ended.stderr}"
+        return ended.stdout
+
     def make(self, *targets: str) -> str:
         """Run `make` on this project; return its output. Fails with what it said."""
         ended = subprocess.run(["make", *targets], cwd=ROOT, env=self._env, capture_output=True, text=True, check=False)

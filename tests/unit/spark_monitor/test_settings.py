@@ -2,9 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import SQLAlchemyError
 from tests.unreadable import unreadable
 
 from servicekit.settings import load
@@ -221,17 +224,59 @@ def test_without_a_database_nobody_reads_its_password(tmp_path: Path, monkeypatc
     )
 
 
+def password_for(database: Engine) -> str | None:
+    """Return the password with which it would connect."""
+    given: dict[str, Any] = {}
+
+    @event.listens_for(database, "do_connect")
+    def note(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+        given.update(parameters)
+        raise ConnectionAbortedError
+
+    with pytest.raises(ConnectionAbortedError):
+        database.connect()
+    return given.get("password")
+
+
 @pytest.mark.parametrize(("content", "password"), [("rahasia\n", "rahasia"), ("", None)])
+@pytest.mark.parametrize("is_folder", [False, True])
 def test_the_database_s_password_is_the_file_s(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, password: str | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, password: str | None, *, is_folder: bool
 ) -> None:
     file = tmp_path / "password"
     file.write_text(content)
-    monkeypatch.setenv("DATABASE_PASSWORD_FILE", str(file))
+    monkeypatch.setenv("DATABASE_PASSWORD_FILE", str(tmp_path if is_folder else file))
     monkeypatch.setenv("DATABASE_URL", "postgresql://monitor@db:5432/gudang?sslmode=verify-full&sslrootcert=/x/ca.pem")
     database = load(MonitorSettings).database
     assert database is not None
-    assert (database.url.username, database.url.password, database.url.host) == ("monitor", password, "db")
+    assert (database.url.username, database.url.password, database.url.host) == ("monitor", None, "db")
+    assert password_for(database) == password
+
+
+def test_a_password_in_the_address_goes_before_the_file_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "password").write_text("of the stack's own database")
+    monkeypatch.setenv("DATABASE_PASSWORD_FILE", str(tmp_path))
+    monkeypatch.setenv("DATABASE_URL", "postgresql://monitor:own@db/gudang")
+    database = load(MonitorSettings).database
+    assert database is not None
+    assert password_for(database) == "own"
+
+
+def test_a_password_that_is_not_there_yet_is_an_error_of_the_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database puts it there when it starts, and the monitor waits for neither."""
+    monkeypatch.setenv("DATABASE_PASSWORD_FILE", str(tmp_path))
+    monkeypatch.setenv("DATABASE_URL", "postgresql://monitor@db/gudang")
+    database = load(MonitorSettings).database
+    assert database is not None
+    with pytest.raises(SQLAlchemyError, match=r"the password can't be read: .*No such file"):
+        database.connect()
+
+
+def test_the_history_can_be_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "off")
+    assert load(MonitorSettings).database is None
 
 
 def test_another_address_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from sqlalchemy import Engine
 
 from history.database import engine
@@ -17,6 +17,9 @@ from spark_monitor import time_zones
 
 RULES = "rules.yaml"
 """The file in CONFIG_DIR."""
+
+PASSWORD = "password"  # noqa: S105 - it is a file's name
+"""The file in DATABASE_PASSWORD_FILE, where that is a folder: the one that the stack's own database has put it in."""
 
 
 def _may_be_read(file: Path | None) -> Path | None:
@@ -39,6 +42,10 @@ def _may_be_looked_into(folder: Path) -> Path:
     except OSError:
         return folder  # it has no rules
     return folder
+
+
+def _unless_off(address: str | None) -> str | None:
+    return None if address == "off" else address
 
 
 def _is_time_zone(name: str) -> str:
@@ -77,11 +84,12 @@ class MonitorSettings(ServiceSettings):
         Field(
             repr=False,  # it may hold a password
             pattern=r"^postgresql://\S*/\S+$",
-            description="an address like postgresql://user@host:5432/database, or nothing",
+            description="an address like postgresql://user@host:5432/database, or off",
         ),
+        BeforeValidator(_unless_off),
     ] = None
     database_password_file: Annotated[
-        Path | None, Field(description="a file with the password, or an empty one for none")
+        Path | None, Field(description="a file with the password, an empty one for none, or a folder with the file")
     ] = None
     history_minute_days: Annotated[int, Field(ge=1, le=36_500, description="whole days, 1 to 36500")] = 1830
     starting_offsets: Annotated[Literal["earliest", "latest"], Field(description="earliest or latest")] = "earliest"
@@ -106,9 +114,14 @@ class MonitorSettings(ServiceSettings):
         """The way to the history's database; None without DATABASE_URL."""
         if self.database_url is None:
             return None
+        return engine(self.database_url, password=self._database_password, application="spark-monitor")
+
+    def _database_password(self) -> str | None:
+        """Return the password, if there is one. Raises OSError."""
         file = self.database_password_file
-        password = file.read_text("utf-8").strip() if file else ""
-        return engine(self.database_url, password=password or None, application="spark-monitor")
+        if file is None:
+            return None
+        return (file / PASSWORD if file.is_dir() else file).read_text("utf-8").strip() or None
 
     @property
     def rules(self) -> Path:

@@ -4,7 +4,7 @@ With one slot too few a query could not start, so the number is computed from th
 """
 
 SLOTS_FOR_BATCHES = 1
-"""For the incidents' query, whose batches are one task each, now and then."""
+"""For the incidents' query and for the history's, each: their batches are one task, now and then."""
 
 
 def needed(alert_partitions: int, status_partitions: int, state_partitions: int) -> int:
