@@ -103,6 +103,9 @@ def of(client: Client, gudang: str) -> list[dict[str, Any]]:
 def test_an_incident_opens_and_closes_with_exactly_these_lines(
     monitor: MonitorProcess, client: Client, rules_file: Path
 ) -> None:
+    # The first batch starts a process, and Java compiles: seconds, after which a sensor of this test would be silent.
+    steady(client, "FIRST-BATCH", time.time() - 300, [84.31] * 40)
+    monitor.wait_for_line("[Insiden Dibuka] Gudang FIRST-BATCH: ")
     begin = time.time() - 300
     steady(client, "OPENS", begin, [84.31] * 40)
     opened = f"[Insiden Dibuka] Gudang OPENS: Suhu 84.31°C > 80 - {jakarta(begin)}"

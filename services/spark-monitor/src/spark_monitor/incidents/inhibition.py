@@ -115,7 +115,11 @@ class Inhibition:
             return None
 
     def pass_on(self, records: Sequence[Record], now: float) -> list[Record]:
-        """Return what is to be published now: causes, records that have none, and silences that outlasted theirs."""
+        """Return what is to be published now: causes, records that have none, and silences that outlasted theirs.
+
+        Causes are for a call without records, so that one publisher keeps them in their order: with two, that Kafka is
+        back could stand before its silence, which the other still tries to send.
+        """
         with self._lock:
             passed = [record for record in records if record["kind"] != "silence" or self._take(record, now)]
             for name, record in list(self._held_back.items()):
@@ -123,6 +127,8 @@ class Inhibition:
                     del self._held_back[name]
                     self._said.add(name)
                     passed.append(self._as_of_now(record, now))
+            if records:
+                return passed
             own, self._own = self._own, []
             return own + passed
 
