@@ -105,19 +105,18 @@ class Checkpoint:
         before = _read(file)
         if before is None:
             news = f"{file.name} is damaged: starting over" if file.exists() else None
-            return cls._anew(root, query, _Entry(layout=layout, number=1, starting=elsewhere), news)
+            return cls._begin(root, query, _Entry(layout=layout, number=1, starting=elsewhere), news)
         folder = root / before.folder_of(query)
         stood_at = elsewhere | before.starting | _stands_at(folder)
         read_until = stood_at | _read_until(folder)
-        anew = _Entry(layout=layout, number=before.number + 1, starting=kafka.kept(stood_at))
         gone = kafka.gone(read_until)
         may_repeat: Repetition = "everything"
         news = None
         damaged = _damaged(folder)
         if damaged:
             news = f"{folder.name}/{damaged} is damaged: starting over where it last stood"
-        elif begun_anew := kafka.is_short_of(read_until):
-            news = f"Kafka has less than was read of {', '.join(begun_anew)}: its offsets mean other readings now"
+        elif shorter := kafka.is_short_of(read_until):
+            news = f"Kafka has less than was read of {', '.join(shorter)}: its offsets mean other readings now"
             may_repeat = "nothing"
         elif before.layout != layout:
             news = "other streams are read or combined, or in other parts: starting over where they last stood"
@@ -128,14 +127,14 @@ class Checkpoint:
                 return cls(folder, before.starting, "since the last boundary", None, before=heritage)
             news = f"{folder.name} is not there: starting where it once began"
             return cls(folder, kafka.kept(before.starting), "everything", news, before=heritage)
-        taken_over = None
-        if can_take_over and not damaged and _batches(folder / "commits"):
-            # All that was read is in the state.
-            taken_over, anew.starting = folder, kafka.kept(read_until)
-        return replace(cls._anew(root, query, anew, news, may_repeat, taken_over=taken_over), gone=gone)
+        taken_over = folder if can_take_over and not damaged and _batches(folder / "commits") else None
+        # All that was read is in a state that is taken over; another state must be filled.
+        starting = kafka.kept(stood_at if taken_over is None else read_until)
+        entry = _Entry(layout=layout, number=before.number + 1, starting=starting)
+        return replace(cls._begin(root, query, entry, news, may_repeat, taken_over=taken_over), gone=gone)
 
     @classmethod
-    def _anew(
+    def _begin(
         cls,
         root: StoragePath,
         query: str,
