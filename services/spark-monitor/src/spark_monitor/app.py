@@ -232,7 +232,7 @@ def _end(spark: SparkSession, supervised: Sequence[SupervisedQuery], pulse: Puls
 def _only_for_lines() -> TextIO:
     """Return a file of its own for the operator's lines, and turn all else that writes to stdout to stderr.
 
-    Java inherits it from here, and so do the workers that Spark starts; some of them print.
+    Java inherits it from here, and what it prints is not for the operator.
     """
     lines = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

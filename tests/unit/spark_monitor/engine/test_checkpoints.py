@@ -281,6 +281,14 @@ def test_a_state_that_is_taken_over_stays_until_the_first_batch_behind_it(tmp_pa
     assert not on_disk(first).exists()
 
 
+def test_a_state_that_was_not_taken_over_yet_outlives_another_start(tmp_path: Path) -> None:
+    first = take(tmp_path, {"state": ["1"]})
+    spark_ran(first, 10, 20)
+    take(tmp_path, {"state": ["2"]}, can_take_over=True)
+    third = take(tmp_path, {"state": ["2"]}, first=50, can_take_over=True)
+    assert (third.before, third.starting) == (first.folder, {"suhu": {"0": 50}})
+
+
 def test_with_readings_gone_the_state_is_taken_over(tmp_path: Path) -> None:
     """An incident that was open before a long outage is open behind it."""
     first = take(tmp_path)

@@ -127,7 +127,9 @@ class Checkpoint:
                 return cls(folder, before.starting, "since the last boundary", None, before=heritage)
             news = f"{folder.name} is not there: starting where it once began"
             return cls(folder, kafka.kept(before.starting), "everything", news, before=heritage)
-        taken_over = folder if can_take_over and not damaged and _batches(folder / "commits") else None
+        taken_over = None
+        if can_take_over and not damaged:
+            taken_over = folder if _batches(folder / "commits") else _heritage(root, query, before)
         # All that was read is in a state that is taken over; another state must be filled.
         starting = kafka.kept(stood_at if taken_over is None else read_until)
         entry = _Entry(layout=layout, number=before.number + 1, starting=starting)
@@ -188,13 +190,13 @@ def planned_offsets(folder: StoragePath, batch: int) -> Offsets:
 
 
 def _heritage(root: StoragePath, query: str, entry: _Entry) -> StoragePath | None:
-    """Return the folder before an entry's while its state is yet to be taken over; then remove it."""
-    folder = root / f"{query}-{entry.number - 1}"
-    if not folder.exists():
-        return None
-    if not _batches(root / entry.folder_of(query) / "commits"):
-        return folder
-    folder.remove()
+    """Return the folder whose state an entry's first batch is yet to take over; remove it once that is done."""
+    own = entry.folder_of(query)
+    folders = [root / name for name in root.names() if name.startswith(f"{query}-") and name != own]
+    if folders and not _batches(root / own / "commits"):
+        return folders[0]
+    for done in folders:
+        done.remove()
     return None
 
 

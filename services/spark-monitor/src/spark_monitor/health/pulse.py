@@ -99,8 +99,8 @@ class Pulse(threading.Thread):
         pulse_at = 0.0
         while not self._finish.wait(ASK_SECONDS):
             self._ask()
-            causes = self._causes.pass_on([], self._clock.now())
-            self._unpublished.extend((INCIDENTS, record["entity_id"], to_json(record).encode()) for record in causes)
+            due = self._causes.due(self._clock.now())
+            self._unpublished.extend((INCIDENTS, record["entity_id"], to_json(record).encode()) for record in due)
             self._publish()
             if self._begin.is_set() and (self._is_urgent.is_set() or time.monotonic() >= pulse_at):
                 self._is_urgent.clear()

@@ -64,7 +64,7 @@ class Inhibition:
         self._broker_silent_since: float | None = None
         self._broker_said = 0.0
         self._broker_back_at = float("-inf")
-        self._own: list[Record] = []
+        self._causes: list[Record] = []
         self._held_back: dict[str, Record] = {}
         self._said: set[str] = set()
 
@@ -115,22 +115,27 @@ class Inhibition:
             return None
 
     def pass_on(self, records: Sequence[Record], now: float) -> list[Record]:
-        """Return what is to be published now: causes, records that have none, and silences that outlasted theirs.
-
-        Causes are for a call without records, so that one publisher keeps them in their order: with two, that Kafka is
-        back could stand before its silence, which the other still tries to send.
-        """
+        """Return what is to be published of an entity's records now, and the silences that outlasted their causes."""
         with self._lock:
             passed = [record for record in records if record["kind"] != "silence" or self._take(record, now)]
-            for name, record in list(self._held_back.items()):
-                if self._has_no_other_cause(record, now):
-                    del self._held_back[name]
-                    self._said.add(name)
-                    passed.append(self._as_of_now(record, now))
-            if records:
-                return passed
-            own, self._own = self._own, []
-            return own + passed
+            return passed + self._outlasted(now)
+
+    def due(self, now: float) -> list[Record]:
+        """Return what is to be published without new records: causes, and the silences that outlasted theirs.
+
+        For one publisher alone, which keeps the causes in their order. With two, that Kafka is back could stand before
+        its silence, which the other still tries to send.
+        """
+        with self._lock:
+            causes, self._causes = self._causes, []
+            return causes + self._outlasted(now)
+
+    def _outlasted(self, now: float) -> list[Record]:
+        found = {name: each for name, each in self._held_back.items() if self._has_no_other_cause(each, now)}
+        for name in found:
+            del self._held_back[name]
+            self._said.add(name)
+        return [self._as_of_now(record, now) for record in found.values()]
 
     def _take(self, record: Record, now: float) -> bool:
         """Say whether a silence's record is to go out as it is; note it if it is to wait."""
@@ -201,7 +206,7 @@ class Inhibition:
             "emitted_at": now,
             "schema_version": schemas.VERSION,
         }
-        self._own.append(dict.fromkeys(FIELDS) | own)
+        self._causes.append(dict.fromkeys(FIELDS) | own)
         return message
 
 
