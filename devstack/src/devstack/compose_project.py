@@ -5,6 +5,7 @@ import datetime as dt
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -108,9 +109,7 @@ class Stack:
 
     def make(self, *targets: str) -> str:
         """Run `make` on this project; return its output. Fails with what it said."""
-        ended = subprocess.run(["make", *targets], cwd=ROOT, env=self._env, capture_output=True, text=True, check=False)
-        assert ended.returncode == 0, f"make {' '.join(targets)}: {ended.stdout}{ended.stderr}"
-        return ended.stdout
+        return self.shell(shlex.join(["make", *targets]))
 
     def away(self, service: str, how: str, seconds: float) -> None:
         """Stop or pause a service for a while."""
