@@ -5,7 +5,6 @@ A thread of its own, so that a Kafka that does not answer holds up nothing else;
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
 import structlog
@@ -17,6 +16,7 @@ from messages.topics import ACTIONS, CANARY, HEARTBEATS, INCIDENTS
 from servicekit.kafka_client import KEYED, Connection
 from spark_monitor.engine.kafka_clock import KafkaClock
 from spark_monitor.health.alert_chain import BACK_WITHIN_SECONDS, AlertChain
+from spark_monitor.health.outbox import Outbox, Outgoing
 from spark_monitor.incidents import actions
 from spark_monitor.incidents.inhibition import Inhibition
 from spark_monitor.incidents.records import to_json
@@ -66,7 +66,7 @@ class Pulse(threading.Thread):
                 "enable.idempotence": True,
             }
         )
-        self._unpublished: deque[tuple[str, str, bytes]] = deque()
+        self._outbox = Outbox()
         self._last_pulse = 0
         self._begin = threading.Event()
         self._is_urgent = threading.Event()
@@ -74,7 +74,7 @@ class Pulse(threading.Thread):
 
     def expect(self, expected: Iterable[Action]) -> None:
         """Publish what the rules wait for; call it before the start."""
-        self._unpublished.extend((ACTIONS, action["entity_id"], actions.to_json(action)) for action in expected)
+        self._outbox.add(Outgoing(ACTIONS, action["entity_id"], actions.to_json(action)) for action in expected)
 
     def begin(self) -> None:
         """Send pulses from now on."""
@@ -100,8 +100,8 @@ class Pulse(threading.Thread):
         while not self._finish.wait(ASK_SECONDS):
             self._ask()
             due = self._causes.due(self._clock.now())
-            self._unpublished.extend((INCIDENTS, record["entity_id"], to_json(record).encode()) for record in due)
-            self._publish()
+            self._outbox.add(Outgoing(INCIDENTS, record["entity_id"], to_json(record).encode()) for record in due)
+            self._outbox.send(self._send_record)
             if self._begin.is_set() and (self._is_urgent.is_set() or time.monotonic() >= pulse_at):
                 self._is_urgent.clear()
                 pulse_at = time.monotonic() + PULSE_SECONDS
@@ -181,20 +181,13 @@ class Pulse(threading.Thread):
         except (KafkaException, BufferError) as error:
             log.debug("pulse not sent", cause=str(error))
 
-    def _publish(self) -> None:
-        while self._unpublished:
-            message = self._unpublished.popleft()
+    def _send_record(self, record: Outgoing, told: Callable[[bool], None]) -> bool:
+        def delivered(error: KafkaError | None, _message: Message) -> None:
+            told(error is None)
 
-            def delivered(
-                error: KafkaError | None, _message: Message, message: tuple[str, str, bytes] = message
-            ) -> None:
-                if error is not None:
-                    self._unpublished.append(message)
-
-            topic, key, value = message
-            try:
-                self._producer.produce(topic, value, key, on_delivery=delivered)
-            except (KafkaException, BufferError) as error:
-                log.debug("record not sent", cause=str(error))
-                self._unpublished.appendleft(message)
-                return
+        try:
+            self._producer.produce(record.topic, record.value, record.key, on_delivery=delivered)
+        except (KafkaException, BufferError) as error:
+            log.debug("record not sent", cause=str(error))
+            return False
+        return True
