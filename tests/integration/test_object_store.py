@@ -163,7 +163,7 @@ def test_another_monitor_is_refused_while_this_one_lives_and_takes_over_after_a_
 ) -> None:
     elsewhere = {"CHECKPOINT_DIR": str(tmp_path / "checkpoints"), "HEARTBEAT_FILE": str(tmp_path / "heartbeat")}
     held = lease(store)
-    second = monitor.run_beside(90, **elsewhere)
+    second = monitor.run_beside(seconds=90, **elsewhere)
     assert second.returncode == 1, second.stderr
     assert f"[Monitor Ganda] Pemantau lain sedang memakai CHECKPOINT_LOCATION='{LOCATION}'" in second.stdout
     assert f"CHECKPOINT_LOCATION='{LOCATION}': another monitor is running with it" in second.stderr
@@ -180,7 +180,7 @@ def test_another_monitor_is_refused_while_this_one_lives_and_takes_over_after_a_
         send(client, "TAKEN-OVER", 0, 1)
         other.wait_for("TAKEN-OVER", ["Suhu 81.00°C"])
         # The first comes back: now it is the one that is refused.
-        assert monitor.run_beside(90).returncode == 1
+        assert monitor.run_beside(seconds=90).returncode == 1
         # A running one ends when it finds another's lease, and leaves that alone.
         taken = lease(store) | {"run": "another's"}
         with store.open_output_stream(f"{BUCKET}/checkpoints/lease.json") as file:

@@ -12,6 +12,7 @@ from tests.spark.kafka_rows import RECEIVED, kafka_rows
 from history.kinetic import rate
 from history.merge import MINUTE_COLUMNS
 from messages.topics import INCIDENTS
+from spark_monitor.detection.decode import decode
 from spark_monitor.history.minutes import READINGS, RECORD, REFUSALS, keyed, summing
 from spark_monitor.rules.model import Rules
 
@@ -19,7 +20,7 @@ MINUTE = RECEIVED // 60 * 60
 
 
 def summed(messages: DataFrame, rules: Rules) -> list[Any]:
-    return summing(rules)(keyed(messages, rules)).collect()
+    return summing(rules)(keyed(decode(messages, rules))).collect()
 
 
 def minutes(rows: list[Any]) -> list[dict[str, str]]:

@@ -51,7 +51,7 @@ HANDED_ON_BY_THE_CLUSTER_OVERLAY = {"EXECUTOR_MEMORY"}
 MOUNTED = {"CONFIG_DIR", "DATABASE_PASSWORD_FILE", "WEBHOOK_CA_FILE", "WEBHOOK_TOKEN_FILE"}
 """What is a file or folder beside the repository, and always at the same place in the container."""
 
-OF_THE_STACK = {"DATABASE_URL"}
+OF_THE_STACK = {"ARCHIVE_LOCATION", "DATABASE_URL"}
 """What compose.yaml has another default for than the code: a container of its own."""
 
 OF_THE_CONTAINER = {"SENSOR_ID"}

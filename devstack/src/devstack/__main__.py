@@ -58,6 +58,7 @@ def _start(site: Site, producers_at: str, processes: Processes, at_the_end: cont
     step(4, "PostgreSQL")
     if "DATABASE_URL" not in environment:
         environment["DATABASE_URL"] = at_the_end.enter_context(local_postgres(site.state / "postgres")).url
+    environment.setdefault("ARCHIVE_LOCATION", str(site.state / "archive"))
     services = stack.Services(site, processes, environment)
     step(5, "topics")
     services.create_topics()

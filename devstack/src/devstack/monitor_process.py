@@ -84,10 +84,10 @@ class MonitorProcess:
         self._reader.start()
         threading.Thread(target=self._read_events, args=[self.process], daemon=True).start()
 
-    def run_beside(self, seconds: float = 30, **env: str) -> subprocess.CompletedProcess[str]:
+    def run_beside(self, command: str = "run", seconds: float = 30, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a second one with the same settings, but for `env`, which must end by itself within some seconds."""
         return subprocess.run(
-            [sys.executable, "-m", "spark_monitor", "run"],
+            [sys.executable, "-m", "spark_monitor", command],
             env=self._env | env,
             capture_output=True,
             text=True,

@@ -1,11 +1,12 @@
 """Readings, and what a batch of them adds to the history, worked out by pandas."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sqlalchemy import Engine, text
 
 from history.merge import MINUTE_COLUMNS, Batch
 
@@ -59,3 +60,34 @@ def _field(content: Any) -> str:
     if isinstance(content, str):
         return '"' + content.replace('"', '""') + '"'
     return "" if content is None else repr(content)
+
+
+def stored(engine: Engine, table: str, stream: str = "suhu", places: Collection[str] | None = None) -> pd.DataFrame:
+    """Return what the tables have of a stream, of some places or of all."""
+    with engine.connect() as connection:
+        found = pd.read_sql(
+            text(
+                f"SELECT entity_id, sensor_id, extract(epoch FROM {table})::float8 AS minute, n, min, max, sum, "  # noqa: S608 - a table's name
+                "kinetic, "
+                "extract(epoch FROM first_at)::float8 AS first_at, extract(epoch FROM last_at)::float8 AS last_at, "
+                "extract(epoch FROM min_at)::float8 AS min_at, extract(epoch FROM max_at)::float8 AS max_at, "
+                "coalesce((beyond ->> 'suhu_tinggi')::int, 0) AS beyond "
+                f"FROM {table} JOIN sensor ON id = sensor WHERE stream = :stream"
+            ),
+            connection,
+            params={"stream": stream},
+        )
+    found = found if places is None else found[found.entity_id.isin(places)]
+    return found.sort_values(["entity_id", "sensor_id", "minute"], ignore_index=True)
+
+
+def assert_is(
+    engine: Engine, readings: pd.DataFrame, stream: str = "suhu", places: Collection[str] | None = None
+) -> None:
+    """Assert that minutes and hours are those of all readings at once."""
+    for table, width in ("minute", 60), ("hour", 3600):
+        expected = minutes(readings, width)
+        if stream != "suhu":
+            expected = expected.drop(columns=["kinetic", "beyond"])
+        found = stored(engine, table, stream, places)
+        pd.testing.assert_frame_equal(found[list(expected.columns)], expected, check_dtype=False, rtol=1e-9, atol=1e-6)

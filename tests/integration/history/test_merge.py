@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import SQLAlchemyError
-from tests.integration.history.readings import batch, frame, minutes
+from tests.integration.history.readings import assert_is, batch, frame, stored
 
 from devstack.eventually import eventually
 from devstack.postgres import Postgres
@@ -27,28 +27,6 @@ def random_readings(number: int, seed: int, sensors: int = 3, seconds: float = 1
             for value in dice.normal(79, 3, number).round(1)
         ]
     )
-
-
-def stored(engine: Engine, table: str) -> pd.DataFrame:
-    with engine.connect() as connection:
-        found = pd.read_sql(
-            text(
-                f"SELECT entity_id, sensor_id, extract(epoch FROM {table})::float8 AS minute, n, min, max, sum, "  # noqa: S608 - a table's name
-                "kinetic, "
-                "extract(epoch FROM first_at)::float8 AS first_at, extract(epoch FROM last_at)::float8 AS last_at, "
-                "extract(epoch FROM min_at)::float8 AS min_at, extract(epoch FROM max_at)::float8 AS max_at, "
-                f"coalesce((beyond ->> 'suhu_tinggi')::int, 0) AS beyond FROM {table} JOIN sensor ON id = sensor"
-            ),
-            connection,
-        )
-    return found.sort_values(["entity_id", "sensor_id", "minute"], ignore_index=True)
-
-
-def assert_is(engine: Engine, readings: pd.DataFrame) -> None:
-    for table, width in ("minute", 60), ("hour", 3600):
-        expected = minutes(readings, width)
-        found = stored(engine, table)
-        pd.testing.assert_frame_equal(found[list(expected.columns)], expected, check_dtype=False, rtol=1e-9, atol=1e-6)
 
 
 def test_minutes_and_hours_of_many_batches_are_those_of_all_readings(database: Engine) -> None:

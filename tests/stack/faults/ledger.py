@@ -212,8 +212,8 @@ class Ledger:
         """Send the next readings; `changed` replaces fields of the message."""
         for _ in range(count):
             number, self._next = self._next, self._next + 1
-            self.sent_at[number] = time.time()
-            reading = {"gudang_id": self.warehouse(number), "suhu": self.value(number), "timestamp": time.time()}
+            self.sent_at[number] = at = time.time()
+            reading = {"gudang_id": self.warehouse(number), "suhu": self.value(number), "timestamp": at}
             self._produce(json.dumps(reading | changed).encode(), self.warehouse(number), number)
 
     def send_again(self, message: dict[str, Any], number: int) -> None:

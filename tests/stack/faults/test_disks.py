@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.stack.faults.checkpoints import in_checkpoints
+from tests.stack.faults.kept import AWAY, BACK, wait_for_line, wait_until_kept
 
 from devstack.compose_project import Stack, eventually
 
@@ -55,6 +56,19 @@ def test_the_checkpoints_disk_is_full(around: Callable[..., Any], small: Stack) 
         on_disks(small, "rm /monitor/ballast")
         fault.is_over()
         fault.remark = troubles()[0]["event"]
+
+
+@pytest.mark.long
+def test_the_databases_disk_is_full(around: Callable[..., Any], small: Stack) -> None:
+    with around("database: disk full for 30 s", on=small) as fault:
+        on_disks(small, "cat /dev/zero > /db/ballast; true")
+        wait_for_line(small, fault.begun, AWAY)
+        fault.is_over()
+        time.sleep(30)  # this is the fault: nothing is waited for
+        on_disks(small, "rm /db/ballast")
+        wait_for_line(small, fault.begun, BACK)
+        fault.remark = "alerts come as always; the history catches up"
+    wait_until_kept(fault.ledger)
 
 
 @pytest.mark.long

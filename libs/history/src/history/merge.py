@@ -100,20 +100,24 @@ def merge(engine: Engine, batch: Batch, oldest: datetime | None = None) -> bool:
     """
     with engine.begin() as connection:
         # Of two writers one waits here, and finds then that the tables end elsewhere.
-        found = _positions(connection, is_to_change=True)
+        found = locked_positions(connection)
         if all(of.items() <= found.get(topic, {}).items() for topic, of in batch.end.items()):
             return False
         _check(found, batch.start)
-        _merge_minutes(connection, batch.minutes, oldest or datetime.min.replace(tzinfo=UTC))
+        add_minutes(connection, batch.minutes, oldest or datetime.min.replace(tzinfo=UTC))
         _merge_refusals(connection, batch.refusals)
         _merge_incidents(connection, batch.incidents)
         _set_positions(connection, batch.end)
     return True
 
 
-def _positions(connection: Connection, *, is_to_change: bool = False) -> dict[str, dict[str, int]]:
-    if is_to_change:
-        connection.execute(text("LOCK TABLE position IN EXCLUSIVE MODE"))
+def locked_positions(connection: Connection) -> dict[str, dict[str, int]]:
+    """Return the same, and keep others from changing it until the transaction ends."""
+    connection.execute(text("LOCK TABLE position IN EXCLUSIVE MODE"))
+    return _positions(connection)
+
+
+def _positions(connection: Connection) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
     for row in connection.execute(select(position)):
         found.setdefault(row.topic, {})[str(row.topic_partition)] = row.next_offset
@@ -142,7 +146,8 @@ def _set_positions(connection: Connection, offsets: Offsets) -> None:
         connection.execute(adding, rows)
 
 
-def _merge_minutes(connection: Connection, lines: Iterable[str], oldest: datetime) -> None:
+def add_minutes(connection: Connection, lines: Iterable[str], oldest: datetime) -> None:
+    """Add minutes, as `Batch` has them, to the tables of readings; those before `oldest` to the hours alone."""
     columns = ", ".join(f"{each.name} {each.type.compile(connection.dialect)}" for each in _INCOMING.columns)
     connection.execute(text(f"CREATE TEMPORARY TABLE incoming ({columns}) ON COMMIT DROP"))
     driver: Any = connection.connection.driver_connection

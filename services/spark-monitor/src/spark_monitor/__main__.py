@@ -3,23 +3,31 @@
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 
 from confluent_kafka import KafkaException
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+from pyspark.errors import PySparkException
 from sqlalchemy.exc import SQLAlchemyError
 
 from history.period import Period
+from history.rebuild import BusyError
 from servicekit import log, settings, shutdown
 from servicekit.plain import plain
 from spark_monitor.app import monitor
 from spark_monitor.detection.decode import MAX_NAME_LENGTH
+from spark_monitor.engine.supervisor import cause_of
+from spark_monitor.engine.topics import Topics
 from spark_monitor.incidents import actions
+from spark_monitor.rules import canary
 from spark_monitor.rules import file as rules_file
 from spark_monitor.rules.file import RulesError
 from spark_monitor.settings import MonitorSettings
 from spark_monitor.tools import alarms as alarm_report
 from spark_monitor.tools import history as history_report
+from spark_monitor.tools import rebuild_history as rebuild
 from spark_monitor.tools import refused, rule_tests
 from spark_monitor.tools import retire as retirements
 
@@ -135,6 +143,25 @@ def show_history(config: MonitorSettings, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def rebuild_history(config: MonitorSettings) -> int:
+    """Make the history's minutes and hours anew; return the exit status."""
+    if config.database is None:
+        print("DATABASE_URL is not set: no history is kept", file=sys.stderr)
+        return 1
+    try:
+        rules = canary.with_canary(rules_file.load(config.rules))
+        topics = Topics(config.kafka, rules.topics)
+        topics.find()
+        rebuild.rebuild(config, config.database, rules, topics, lambda line: print(line, flush=True))
+    except RulesError as error:
+        _print_mistakes(error)
+    except (KafkaException, OSError, SQLAlchemyError, BusyError, PySparkException, Py4JError) as error:
+        print(f"the tables are as they were: {cause_of(error)}", file=sys.stderr)
+    else:
+        return 0
+    return 1
+
+
 def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
@@ -161,8 +188,7 @@ def _minutes(text: str) -> int:
     return minutes
 
 
-def main() -> None:
-    """Run the monitor, or one of its tools, with the settings of the environment."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="spark-monitor", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     commands.add_parser("run", help="watch and print; one at a time on the same checkpoints")
@@ -189,6 +215,13 @@ def main() -> None:
     )
     history.add_argument("--day", type=_day, help="like 2026-11-22, by TZ; default: today")
     history.add_argument("--csv", action="store_true", help="minute by minute, for other programs")
+    commands.add_parser("rebuild-history", help="make its minutes and hours anew, from the archive and from Kafka")
+    return parser
+
+
+def main() -> None:
+    """Run the monitor, or one of its tools, with the settings of the environment."""
+    parser = _parser()
     arguments = parser.parse_args()
     if arguments.command is None:
         # Running is asked for by name: a forgotten command must not start a monitor.
@@ -197,18 +230,19 @@ def main() -> None:
 
     config = settings.load(MonitorSettings)
     file = getattr(arguments, "file", None) or config.rules
-    if arguments.command == "check-rules":
-        sys.exit(check_rules(file))
-    if arguments.command == "test-rules":
-        sys.exit(test_rules(file, arguments.tests or file.with_suffix(".test.yaml"), config.spark_jars_dir))
-    if arguments.command == "refused":
-        sys.exit(show_refused(config, arguments.last, as_input=arguments.as_input))
-    if arguments.command == "retire":
-        sys.exit(retire(config, arguments))
-    if arguments.command == "history":
-        sys.exit(show_history(config, arguments))
-    if arguments.command == "alarms":
-        sys.exit(show_alarms(config, arguments.minutes))
+    tools: dict[str, Callable[[], int]] = {
+        "check-rules": lambda: check_rules(file),
+        "test-rules": lambda: test_rules(
+            file, arguments.tests or file.with_suffix(".test.yaml"), config.spark_jars_dir
+        ),
+        "refused": lambda: show_refused(config, arguments.last, as_input=arguments.as_input),
+        "alarms": lambda: show_alarms(config, arguments.minutes),
+        "retire": lambda: retire(config, arguments),
+        "history": lambda: show_history(config, arguments),
+        "rebuild-history": lambda: rebuild_history(config),
+    }
+    if arguments.command in tools:
+        sys.exit(tools[arguments.command]())
     try:
         rules = rules_file.load(file)
     except RulesError as error:

@@ -5,20 +5,24 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
 import structlog
 from confluent_kafka import KafkaException
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from messages.topics import ACTIONS, ALERTS, CANARY, HEARTBEATS, INCIDENTS, REFUSED, STATUSES
 from spark_monitor.console.console import Console
 from spark_monitor.console.display import Display
-from spark_monitor.engine import cluster, queries, session
+from spark_monitor.detection.decode import accepted, decode
+from spark_monitor.engine import cluster, kafka_source, queries, session
+from spark_monitor.engine.archive import Archive
+from spark_monitor.engine.archivist import Archivist
 from spark_monitor.engine.brake import Brake
-from spark_monitor.engine.checkpoints import Checkpoint, Extent
+from spark_monitor.engine.checkpoint_storage import storage_at
+from spark_monitor.engine.checkpoints import Checkpoint, Extent, Offsets
 from spark_monitor.engine.gears import Gears
 from spark_monitor.engine.history_query import History
 from spark_monitor.engine.kafka_clock import KafkaClock
@@ -98,7 +102,9 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
         return 0
     guard.start()
     tasks = needed(topics.count(all_rules.topics), topics.count(rules.combined_topics), config.state_partitions)
-    task_slots = tasks + SLOTS_FOR_BATCHES * (bool(rules.watched_streams) + (config.database is not None))
+    task_slots = tasks + SLOTS_FOR_BATCHES * sum(
+        [bool(rules.watched_streams), config.database is not None, config.archive_location is not None]
+    )
     kafka, checkpoints = _checkpoints(config, all_rules, topics, task_slots, lease=lease, stop=stop)
     if stop.is_set():
         return 0
@@ -143,9 +149,9 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
         name: SupervisedQuery(name, start, stop, queries.STOPPED_BY.get(name, StreamingQuery.stop))
         for name, start in starters.items()
     }
-    in_batches = [query for name, query in supervised.items() if name == queries.INCIDENTS_QUERY]
+    incidents = [query for name, query in supervised.items() if name == queries.INCIDENTS_QUERY]
     beside = [query for name, query in supervised.items() if name == queries.HISTORY_QUERY]
-    in_real_time = [query for query in supervised.values() if query not in [*in_batches, *beside]]
+    in_real_time = [query for query in supervised.values() if query not in [*incidents, *beside]]
     for query in in_real_time:
         query.start()
 
@@ -153,10 +159,12 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
         return queries.running_tasks(spark, filter(None, (query.run_id for query in in_real_time))) >= tasks
 
     watch = Watchdog(
-        in_real_time, in_batches, beside, all_tasks_run, reporter, console.tell, display, figures, topics,
+        in_real_time, incidents, beside, all_tasks_run, reporter, console.tell, display, figures, topics,
         rules.combined_topics, pulse, quality, gears,
     )  # fmt: skip
     guard.must_live(*supervised.values())
+    if config.archive_location is not None:
+        guard.must_live(_archivist(spark, config, all_rules, topics, now=clock.now, tell=console.tell, stop=stop))
     guard.looks_at(reporter, watch)
 
     def reason_to_end() -> Breakdown | None:
@@ -200,6 +208,21 @@ def _history(config: MonitorSettings, console: Console, stop: threading.Event) -
     if config.database is None:
         return None
     return History(config.database, config.history_minute_days, console.tell, stop)
+
+
+def _archivist(
+    spark: SparkSession, config: MonitorSettings, rules: Rules, topics: Topics, *,
+    now: Callable[[], float], tell: Callable[[str], None], stop: threading.Event,
+) -> Archivist:  # fmt: skip
+    """Return what writes the archive; it runs."""
+    archive = Archive(spark, storage_at(str(config.archive_location), spark._jvm))  # noqa: SLF001 - the only way to Java
+
+    def read(start: Offsets, end: Offsets) -> DataFrame:
+        return accepted(decode(kafka_source.between(archive.spark, config, start, end), rules))
+
+    found = Archivist(archive, topics, rules.topics, read, days=config.archive_days, now=now, tell=tell, stop=stop)
+    found.start()
+    return found
 
 
 def _spark(config: MonitorSettings, task_slots: int, stop: threading.Event) -> SparkSession:

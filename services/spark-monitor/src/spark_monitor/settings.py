@@ -92,6 +92,12 @@ class MonitorSettings(ServiceSettings):
         Path | None, Field(description="a file with the password, an empty one for none, or a folder with the file")
     ] = None
     history_minute_days: Annotated[int, Field(ge=1, le=36_500, description="whole days, 1 to 36500")] = 1830
+    archive_location: Annotated[
+        str | None,
+        Field(description="a folder, an address like s3a://bucket/folder, or off"),
+        BeforeValidator(_unless_off),
+    ] = None
+    archive_days: Annotated[int, Field(ge=1, le=36_500, description="whole days, 1 to 36500")] = 1830
     starting_offsets: Annotated[Literal["earliest", "latest"], Field(description="earliest or latest")] = "earliest"
     show: Annotated[Literal["all", "changes", "incidents"], Field(description="all, changes or incidents")] = "all"
     display: str | None = None

@@ -14,6 +14,11 @@ FILE_MANAGER = "spark.sql.streaming.checkpointFileManagerClass"
 """Spark's option for what makes a checkpoint's files, so that each is whole or not there."""
 
 
+def storage_at(location: str, jvm: Any) -> "StoragePath":  # noqa: ANN401 - py4j's view of Java
+    """Return a folder of this machine, or the place at an address like s3a://bucket/folder."""
+    return HadoopStoragePath(jvm, location.rstrip("/")) if "://" in location else LocalStoragePath(Path(location))
+
+
 class StoragePath(Protocol):
     """A file or a folder. The methods raise OSError."""
 

@@ -19,6 +19,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_when_event_set, wai
 from history import merge, retention
 from history.upgrade import NewerError, upgrade
 from messages.records import IncidentReport, incident_report
+from spark_monitor.detection.decode import decode
 from spark_monitor.engine.checkpoint_storage import StoragePath
 from spark_monitor.engine.checkpoints import Extent, Offsets, planned_offsets
 from spark_monitor.engine.micro_batches import BatchError, with_short_errors
@@ -126,7 +127,7 @@ def start(
 ) -> StreamingQuery:
     """Start the query on Kafka's messages from `starting`; `folder` has its checkpoint, and nothing else."""
     query: StreamingQuery = (
-        keyed(messages, rules)
+        keyed(decode(messages, rules))
         .writeStream.queryName("history")
         .foreachBatch(_adder(history, summing(rules), folder, starting))
         .option("checkpointLocation", str(folder))

@@ -20,6 +20,7 @@ from spark_monitor.detection.alerts import alert_messages
 from spark_monitor.detection.decode import accepted, decode
 from spark_monitor.detection.refusals import refusal_message
 from spark_monitor.detection.status import slot_seconds, status_messages, with_contemporaries
+from spark_monitor.engine import kafka_source
 from spark_monitor.engine.checkpoint_storage import HadoopStoragePath, LocalStoragePath, StoragePath
 from spark_monitor.engine.checkpoints import Checkpoint, Extent, Offsets
 from spark_monitor.engine.gears import BATCH_READINGS, Gears
@@ -56,9 +57,6 @@ EARLIEST = -2
 
 IN_BATCHES = {"kafka.linger.ms": "20", "kafka.batch.size": str(128 * 1024)}
 """How results are written then: many at once, which spares the broker."""
-
-OFFSETS_RETRIES = 18
-"""With a Kafka that is wholly gone the query waits for three minutes, as by default, before it dies."""
 
 
 def alerts_and_refusals(messages: DataFrame, rules: Rules) -> DataFrame:
@@ -104,7 +102,7 @@ def starters(
 
     def messages(session: SparkSession, name: str, *, at_once: int | None = None) -> DataFrame:
         checkpoints[name].tidy()
-        return _read(session, config, read_by(all_rules)[name], json.dumps(starting(name)), at_once)
+        return kafka_source.as_they_come(session, config, read_by(all_rules)[name], starting(name), at_once)
 
     def start_in_gear(name: str) -> StreamingQuery:
         at_once = BATCH_READINGS if gears.in_batches(name, starting(name)) else None
@@ -130,7 +128,7 @@ def starters(
         folder = LocalStoragePath(config.checkpoint_dir) / HISTORY_QUERY
         if folder.exists():
             folder.remove()
-        kept = _read(in_batches, config, read, json.dumps(begin), MESSAGES_AT_ONCE)
+        kept = kafka_source.as_they_come(in_batches, config, read, begin, MESSAGES_AT_ONCE)
         return start_history(kept, all_rules, history, folder, begin)
 
     found: dict[str, Callable[[], StreamingQuery]] = {
@@ -211,40 +209,12 @@ def starting_offsets(
     return {topic: {number: begin.get(topic, {}).get(number, EARLIEST) for number in ends[topic]} for topic in topics}
 
 
-def _security(config: MonitorSettings) -> dict[str, str]:
-    """Return how Spark speaks to Kafka. Read at each start of a query: a changed password needs no other Spark."""
-    return {f"kafka.{name}": value for name, value in config.kafka_security.for_java().items()}
-
-
-def _read(
-    spark: SparkSession, config: MonitorSettings, topics: Iterable[str], starting: str, at_once: int | None
-) -> DataFrame:
-    """Return what Kafka has; `at_once`: how many messages a batch may have, which Real-time Mode does not know."""
-    bounds = {} if at_once is None else {"maxOffsetsPerTrigger": str(at_once)}
-    return (
-        spark.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", config.kafka_bootstrap_servers)
-        .options(**_security(config))
-        .option("kafka.request.timeout.ms", str(REQUEST_TIMEOUT_MS))
-        # Where a partition ends is asked of the broker that had it. With that one gone, Kafka's client asks in vain for
-        # this long before Spark looks again who has it now; by default a minute, in which no alert would come.
-        .option("kafka.default.api.timeout.ms", str(REQUEST_TIMEOUT_MS))
-        .option("fetchOffset.numRetries", str(OFFSETS_RETRIES))
-        .option("subscribe", ",".join(topics))
-        .option("startingOffsets", starting)
-        # Readings that outlived their retention while the monitor was away are gone; watching on matters more.
-        .option("failOnDataLoss", "false")
-        .options(**bounds)
-        .load()
-    )
-
-
 def _writer(name: str, outgoing: DataFrame, folder: StoragePath, config: MonitorSettings) -> DataStreamWriter:
     return (
         outgoing.writeStream.queryName(name)
         .format("kafka")
         .option("kafka.bootstrap.servers", config.kafka_bootstrap_servers)
-        .options(**_security(config))
+        .options(**kafka_source.security(config))
         .option("kafka.request.timeout.ms", str(REQUEST_TIMEOUT_MS))
         # A refused message goes on whole, with headers: a little larger than the largest that came in.
         .option("kafka.max.request.size", str(2 * 1024 * 1024))

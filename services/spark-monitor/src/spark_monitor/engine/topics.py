@@ -13,7 +13,7 @@ KAFKA_SECONDS = 5
 
 
 class Topics:
-    """The topics and their numbers of partitions, as they were when `wait` returned."""
+    """The topics and their numbers of partitions, as they were when `wait` or `find` returned."""
 
     def __init__(self, kafka: Connection, names: Iterable[str]) -> None:
         self._names = tuple(names)
@@ -24,6 +24,10 @@ class Topics:
         """Wait until the broker answers and has all topics; False if stopped before."""
         self.partitions = wait_for_kafka(self._count, stop) or {}
         return bool(self.partitions)
+
+    def find(self) -> None:
+        """Ask for the topics, without waiting. Raises KafkaException."""
+        self.partitions = self._count()
 
     def wait_until_back(self, stop: threading.Event) -> None:
         """Wait until the broker answers again, or until stopped."""
@@ -48,6 +52,19 @@ class Topics:
     def ends(self, names: Iterable[str]) -> Offsets:
         """Return where some of the topics end. Raises KafkaException."""
         return self._offsets(names, OffsetSpec.latest())
+
+    def offsets_at(self, names: Iterable[str], moment: float) -> Offsets:
+        """Return the first message of each partition that Kafka got at a moment or later, or where the partition ends.
+
+        Raises KafkaException.
+        """
+        names = tuple(names)
+        ends = self.ends(names)
+        found = self._offsets(names, OffsetSpec.for_timestamp(round(moment * 1000)))
+        return {
+            topic: {number: ends[topic][number] if offset < 0 else offset for number, offset in of.items()}
+            for topic, of in found.items()
+        }
 
     def _offsets(self, names: Iterable[str], which: OffsetSpec) -> Offsets:
         found: Offsets = {name: {} for name in names}

@@ -9,7 +9,6 @@ from history.kinetic import ACTIVATION_KELVIN, ZERO_CELSIUS_KELVIN
 from history.merge import MINUTE_COLUMNS
 from messages.topics import INCIDENTS
 from spark_monitor.detection.alerts import is_raised
-from spark_monitor.detection.decode import decode
 from spark_monitor.rules import canary
 from spark_monitor.rules.model import Rules
 
@@ -29,8 +28,8 @@ AS_CSV = {
 KEYS = ("kind", "topic", "reason", "stream", "entity_id", "sensor_id", "minute", "partition", "offset")
 
 
-def keyed(messages: DataFrame, rules: Rules) -> DataFrame:
-    """Turn rows of Spark's Kafka source, of the streams' topics and the incidents', into what `summing` takes.
+def keyed(decoded: DataFrame) -> DataFrame:
+    """Turn rows of `decode`, of the streams' topics and the incidents', into what `summing` takes.
 
     Returns one row for each row: KEYS, which say what it is added to, and what is added.
     """
@@ -39,7 +38,7 @@ def keyed(messages: DataFrame, rules: Rules) -> DataFrame:
     is_refused = F.col("refusal_code").isNotNull() & ~is_record
     is_reading = F.col("refusal_code").isNull()
     time = F.when(is_reading, F.col("event_time")).otherwise(F.col("received_at"))
-    return decode(messages, rules).select(
+    return decoded.select(
         F.when(is_record, RECORD).when(is_refused, REFUSALS).otherwise(READINGS).alias("kind"),
         F.when(is_refused, F.col("topic")).alias("topic"),
         F.when(is_refused, F.col("refusal_code")).alias("reason"),
