@@ -16,7 +16,7 @@ from devstack.processes import running
 def new_site(state: Path) -> Site:
     """Make a stack's site on free ports; the jars are the repository's."""
     kafka, zookeeper = free_ports(2)
-    return Site(state=state, kafka_port=kafka, zookeeper_port=zookeeper)
+    return Site(state=state, kafka_port=kafka, zookeeper_port=zookeeper, is_brief=True)
 
 
 @pytest.fixture(scope="session")

@@ -14,22 +14,23 @@ from servicekit.publisher import Publisher
 ROOM = 5
 
 
-def publisher(bootstrap: str, topic: str) -> Publisher:
+def publisher(bootstrap: str, topic: str, seconds: float = 1) -> Publisher:
     return Publisher(
-        connection(bootstrap), topic, threading.Event(), client_id="source", queue_messages=ROOM, delivery_timeout=1
-    )
+        connection(bootstrap), topic, threading.Event(), client_id="source", queue_messages=ROOM,
+        delivery_timeout=seconds,
+    )  # fmt: skip
 
 
 def test_each_message_is_answered_once_when_kafka_has_it(kafka: str) -> None:
     topic = f"publisher-{uuid.uuid4().hex[:8]}"
     admin = AdminClient({"bootstrap.servers": kafka})
     admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
-    source = publisher(kafka, topic)
+    source = publisher(kafka, topic, seconds=60)
     assert source.wait_for_topic()
     answers: list[KafkaError | None] = []
     for number in range(3):
         assert source.offer(b"G1", b"%d" % number, answers.append)
-    assert source.flush(10) == 0
+    assert source.flush(60) == 0
     assert answers == [None] * 3
     assert source.acknowledged == 3
 

@@ -15,8 +15,10 @@ from devstack.layout import ROOT
 from spark_monitor.detection.decode import accepted, decode
 from spark_monitor.engine.archive import Archive
 from spark_monitor.engine.checkpoint_storage import LocalStoragePath
+from spark_monitor.engine.checkpoints import Extent, Offsets
 from spark_monitor.history.minutes import keyed, summing
 from spark_monitor.rules.model import Rules
+from spark_monitor.tools.rebuild_history import is_to_come
 
 DAY = date(2026, 11, 22)
 
@@ -105,3 +107,26 @@ def test_old_days_are_removed(archive: Archive, warehouse: Rules) -> None:
         archive.write(readings(archive, warehouse, 1), day)
     assert archive.remove_before(date(2026, 11, 20)) == [date(2026, 10, 31)]
     assert archive.days() == [date(2026, 11, 20), DAY]
+
+
+KNOWN = {"suhu": {"0": 50, "1": 70}}
+KAFKA = Extent(first={"suhu": {"0": 40, "1": 70}}, ends={"suhu": {"0": 90, "1": 90}})
+OF_THE_DAY: tuple[Offsets, Offsets] = ({"suhu": {"0": 40, "1": 70}}, {"suhu": {"0": 80, "1": 70}})
+
+
+@pytest.mark.parametrize(
+    ("partition", "offset", "span", "expected"),
+    [
+        (0, 49, OF_THE_DAY, False),
+        (0, 50, OF_THE_DAY, True),
+        # Kafka has nothing of the day any more: the offsets are those of a topic before this one.
+        (0, 60, None, False),
+        (1, 95, OF_THE_DAY, False),
+        (7, 95, OF_THE_DAY, False),
+    ],
+)
+def test_what_the_monitor_has_yet_to_add_is_left_to_it(
+    spark: SparkSession, partition: int, offset: int, span: tuple[Offsets, Offsets] | None, *, expected: bool
+) -> None:
+    row = spark.createDataFrame([("suhu", partition, offset)], "topic string, partition int, offset long")
+    assert row.select(is_to_come(KAFKA, KNOWN, span)).first() == (expected,)

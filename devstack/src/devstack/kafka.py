@@ -14,6 +14,7 @@ from devstack.layout import Site
 from devstack.processes import Child, Processes, running
 
 READY_SECONDS = 90
+BRIEF = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 LOG4J = """\
 log4j.rootLogger=WARN, stdout
 log4j.appender.stdout=org.apache.log4j.ConsoleAppender
@@ -101,7 +102,13 @@ class Kafka:
         state.mkdir(parents=True, exist_ok=True)
         Path(state, "log4j.properties").write_text(LOG4J)
         Path(state, f"{name}.properties").write_text(properties)
-        options = [f"-Xmx{heap}", "-Dlog4j.configuration=file:log4j.properties", "-cp", f"{folder}/*"]
+        options = [
+            f"-Xmx{heap}",
+            *(BRIEF if self._site.is_brief else ()),
+            "-Dlog4j.configuration=file:log4j.properties",
+            "-cp",
+            f"{folder}/*",
+        ]
         command = [prerequisites.java() or "java", *options, main, f"./{name}.properties"]
         return self._processes.start(name, command, cwd=state, deadline=deadline)
 

