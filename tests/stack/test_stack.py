@@ -120,6 +120,16 @@ def test_the_documented_commands_back_the_history_up_and_restore_it(stack: Stack
     eventually(lambda: stack.health_of("spark-monitor") == "healthy", lambda: "not healthy", 90)
 
 
+def test_the_documented_command_makes_the_history_anew(stack: Stack) -> None:
+    section = (ROOT / "docs/history.md").read_text("utf-8").partition("<!-- a test runs it -->")[2]
+    (command,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[:1]
+    before = kept_of(stack, "X1")
+    stack.compose("exec", "-T", "db", "psql", "--dbname", "gudang", "--command", "UPDATE minute SET n = n + 1")
+    assert kept_of(stack, "X1") != before
+    assert " dari Kafka (1/" in stack.shell(command)
+    assert kept_of(stack, "X1") == before
+
+
 def test_scaling_the_producers_restarts_nothing_and_brings_more_sensors(stack: Stack) -> None:
     before = starts(stack)
     stack.compose("up", "--detach", "--scale", "producer-suhu=3", "--scale", "producer-kelembaban=2")
