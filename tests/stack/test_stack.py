@@ -120,7 +120,7 @@ def test_the_documented_commands_back_the_history_up_and_restore_it(stack: Stack
     eventually(lambda: stack.health_of("spark-monitor") == "healthy", lambda: "not healthy", 90)
 
 
-def test_the_documented_command_makes_the_history_anew(stack: Stack) -> None:
+def test_the_documented_command_rebuilds_the_history(stack: Stack) -> None:
     section = (ROOT / "docs/history.md").read_text("utf-8").partition("<!-- a test runs it -->")[2]
     (command,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[:1]
     before = kept_of(stack, "X1")

@@ -227,7 +227,7 @@ def test_a_month_of_real_weather_is_what_pandas_makes_of_it(
     assert found.mkt == pytest.approx(10_000 / -np.log(np.exp(-10_000 / (celsius + 273.15)).mean()) - 273.15, rel=1e-9)
 
 
-def test_a_finished_day_is_archived_and_the_tables_are_made_anew_of_it(
+def test_a_finished_day_is_archived_and_the_tables_are_rebuilt_from_it(
     *, monitor: MonitorProcess, client: Client, database: Engine, broker: Kafka, archive: Path,
     earlier: Counter[tuple[str, float]], month: dict[str, pd.DataFrame],
 ) -> None:  # fmt: skip

@@ -1,4 +1,4 @@
-"""The tables of readings are made anew beside those in use, and take their place wholly or not at all."""
+"""The tables of readings are rebuilt beside those in use, and replace them wholly or not at all."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Makes the tables of readings anew, beside those in use, and puts them in their place in one step."""
+"""Rebuilds the tables of readings beside those in use, and replaces those in one step."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

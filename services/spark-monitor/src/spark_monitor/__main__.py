@@ -144,7 +144,7 @@ def show_history(config: MonitorSettings, arguments: argparse.Namespace) -> int:
 
 
 def rebuild_history(config: MonitorSettings) -> int:
-    """Make the history's minutes and hours anew; return the exit status."""
+    """Rebuild the history's minutes and hours; return the exit status."""
     if config.database is None:
         print("DATABASE_URL is not set: no history is kept", file=sys.stderr)
         return 1
@@ -215,7 +215,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     history.add_argument("--day", type=_day, help="like 2026-11-22, by TZ; default: today")
     history.add_argument("--csv", action="store_true", help="minute by minute, for other programs")
-    commands.add_parser("rebuild-history", help="make its minutes and hours anew, from the archive and from Kafka")
+    commands.add_parser("rebuild-history", help="rebuild minutes and hours from the archive and Kafka")
     return parser
 
 

@@ -34,17 +34,21 @@ def records(values: str) -> list[Outgoing]:
     return [Outgoing("topic", "key", each.encode()) for each in values]
 
 
-def test_what_is_added_goes_out_in_its_order() -> None:
+def sent(values: str) -> tuple[Outbox, Client]:
+    """Return an outbox whose records, of these values, are on their way, and the client that took them."""
     outbox, client = Outbox(), Client()
-    outbox.add(records("ab"))
+    outbox.add(records(values))
     outbox.send(client.send)
+    return outbox, client
+
+
+def test_what_is_added_goes_out_in_its_order() -> None:
+    _, client = sent("ab")
     assert client.values == b"ab"
 
 
 def test_a_successor_waits_for_what_is_on_its_way() -> None:
-    outbox, client = Outbox(), Client()
-    outbox.add(records("a"))
-    outbox.send(client.send)
+    outbox, client = sent("a")
     outbox.add(records("b"))
     outbox.send(client.send)
     assert client.values == b"a"
@@ -55,9 +59,7 @@ def test_a_successor_waits_for_what_is_on_its_way() -> None:
 
 def test_what_the_client_gave_up_goes_first() -> None:
     """`opened` of a Kafka that is away is given up just when it is back and `recovered` is due."""
-    outbox, client = Outbox(), Client()
-    outbox.add(records("ab"))
-    outbox.send(client.send)
+    outbox, client = sent("ab")
     outbox.add(records("c"))
     client.answer(False, False)
     outbox.send(client.send)
@@ -65,16 +67,14 @@ def test_what_the_client_gave_up_goes_first() -> None:
 
 
 def test_what_kafka_has_is_not_sent_again() -> None:
-    outbox, client = Outbox(), Client()
-    outbox.add(records("abc"))
-    outbox.send(client.send)
+    outbox, client = sent("abc")
     client.answer(True, False, True)
     outbox.send(client.send)
     assert client.values == b"b"
 
 
 def test_what_the_client_does_not_take_is_kept() -> None:
-    outbox, client = Outbox(), Client()
+    outbox, client = sent("")
     client.is_full = True
     outbox.add(records("ab"))
     outbox.send(client.send)

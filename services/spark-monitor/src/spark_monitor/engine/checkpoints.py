@@ -42,6 +42,14 @@ class Extent:
             for topic, of in offsets.items()
         }
 
+    def beginning(self, known: Offsets) -> Offsets:
+        """Return where to begin in each partition: at the known offset as far as Kafka has it, else at the first."""
+        kept = self.kept(known)
+        return {
+            topic: {number: kept.get(topic, {}).get(number, first) for number, first in of.items()}
+            for topic, of in self.first.items()
+        }
+
     def is_short_of(self, offsets: Offsets) -> list[str]:
         """Return the topics that end before what was read of them: what they get now has the same offsets again."""
         return [topic for topic, of in self.ends.items() if any(offsets.get(topic, {}).get(n, 0) > of[n] for n in of)]

@@ -66,11 +66,7 @@ class History:
     def _opened(self, kafka: Extent) -> Offsets:
         upgrade(self._engine)
         known = merge.positions(self._engine)
-        kept = kafka.kept(known)
-        starting = {
-            topic: {number: kept.get(topic, {}).get(number, first) for number, first in of.items()}
-            for topic, of in kafka.first.items()
-        }
+        starting = kafka.beginning(known)
         for topic, partitions in kafka.gone(known).items():
             gone = sum(kafka.first[topic][number] - offset for number, offset in partitions.items())
             log.error(

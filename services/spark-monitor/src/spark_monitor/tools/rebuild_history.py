@@ -1,4 +1,4 @@
-"""Makes the history's minutes and hours anew: of each day from the archive, else from Kafka. The monitor may run.
+"""Rebuilds the history's minutes and hours: of each day from the archive, else from Kafka. The monitor may run.
 
 What the monitor has yet to add from Kafka is left to it, so that nothing is counted twice. Incidents and refusals stay.
 """
@@ -65,7 +65,8 @@ class _Rebuilding:
     def run(self) -> None:
         today = datetime.now(UTC).date()
         kafka = self.topics.extent(self.rules.topics)
-        known = ends_of(kafka, merge.positions(self.database))
+        # Where the tables end is where the monitor begins.
+        known = kafka.beginning(merge.positions(self.database))
         # Asked once: where a day has no message yet, it begins where the topic ends, which is elsewhere a moment later.
         offsets_at = cache(self._offsets_at)
         spans: dict[date, Span] = finished_days(kafka.first, offsets_at, today, EVER)
@@ -135,15 +136,6 @@ class _Rebuilding:
         with fresh.begin() as connection:
             merge.add_minutes(connection, lines(), oldest)
         return added
-
-
-def ends_of(kafka: Extent, positions: Offsets) -> Offsets:
-    """Return where the tables end, of each partition; where nothing is known, the monitor begins with the first."""
-    kept = kafka.kept(positions)
-    return {
-        topic: {number: kept.get(topic, {}).get(number, first) for number, first in of.items()}
-        for topic, of in kafka.first.items()
-    }
 
 
 def least(one: Offsets, other: Offsets) -> Offsets:
