@@ -13,6 +13,10 @@ OFFSETS_RETRIES = 18
 """With a Kafka that is wholly gone the query waits for three minutes, as by default, before it dies."""
 
 
+WITHOUT_TELEMETRY = {"kafka.enable.metrics.push": "false"}
+"""For readers and writers. No broker asks for a client's figures; else the client works out at each poll when to ask."""
+
+
 def security(config: MonitorSettings) -> dict[str, str]:
     """Return how Spark speaks to Kafka. Read at each start of a query: a changed password needs no other Spark."""
     return {f"kafka.{name}": value for name, value in config.kafka_security.for_java().items()}
@@ -50,6 +54,7 @@ def _options(config: MonitorSettings, starting: Offsets) -> dict[str, str]:
     return {
         "kafka.bootstrap.servers": config.kafka_bootstrap_servers,
         **security(config),
+        **WITHOUT_TELEMETRY,
         "kafka.request.timeout.ms": str(REQUEST_TIMEOUT_MS),
         # Where a partition ends is asked of the broker that had it. With that one gone, Kafka's client asks in vain for
         # this long before Spark looks again who has it now; by default a minute, in which no alert would come.

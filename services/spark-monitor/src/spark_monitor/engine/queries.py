@@ -214,7 +214,7 @@ def _writer(name: str, outgoing: DataFrame, folder: StoragePath, config: Monitor
         outgoing.writeStream.queryName(name)
         .format("kafka")
         .option("kafka.bootstrap.servers", config.kafka_bootstrap_servers)
-        .options(**kafka_source.security(config))
+        .options(**kafka_source.security(config), **kafka_source.WITHOUT_TELEMETRY)
         .option("kafka.request.timeout.ms", str(REQUEST_TIMEOUT_MS))
         # A refused message goes on whole, with headers: a little larger than the largest that came in.
         .option("kafka.max.request.size", str(2 * 1024 * 1024))
