@@ -135,12 +135,14 @@ def _what_is_missing(status: Status, rules: Rules) -> Column:
 
 def _alerts_of_the_stream(status: Status, rules: Rules) -> Column:
     """Return the alerts that the value of the reading's stream raises: others then see a state end without limits."""
+    none = F.array().cast("array<string>")
     raised = [
         F.when(
             (F.col("reading.stream") == alert.stream)
             & is_raised(alert, F.col("entity_id"), F.col(f"sides.{alert.stream}.value")),
-            F.lit(name),
-        )
+            F.array(F.lit(name)),
+        ).otherwise(none)
         for name, alert in rules.alerts_in(status).items()
     ]
-    return F.filter(F.array(F.lit(None).cast("string"), *raised), lambda name: name.isNotNull())
+    # Not `filter` of the names that are there: Spark does not compile what is handed to it.
+    return F.flatten(F.array(none, *raised))

@@ -14,7 +14,7 @@ OFFSETS_RETRIES = 18
 
 
 WITHOUT_TELEMETRY = {"kafka.enable.metrics.push": "false"}
-"""For readers and writers. No broker asks for a client's figures; else the client works out at each poll when to ask."""
+"""For readers and writers. No broker asks for a client's figures; by default each poll works out when to ask."""
 
 
 def security(config: MonitorSettings) -> dict[str, str]:

@@ -61,9 +61,11 @@ IN_BATCHES = {"kafka.linger.ms": "20", "kafka.batch.size": str(128 * 1024)}
 
 def alerts_and_refusals(messages: DataFrame, rules: Rules) -> DataFrame:
     """Kafka rows in, rows of `topic, key, value, headers` out: the alerts, and the messages that can't be used."""
-    outgoing = F.array(refusal_message(), *alert_messages(rules))
-    sent = F.explode(F.filter(outgoing, lambda message: message.isNotNull()))
-    return decode(messages, rules).select(sent.alias("message")).select("message.*")
+    # A column of its own: what stands within `explode`, or is handed to a function of `filter`, Spark does not compile.
+    # And `_outer`, as for the other Spark would make the array twice.
+    outgoing = decode(messages, rules).select(F.array(refusal_message(), *alert_messages(rules)).alias("outgoing"))
+    sent = outgoing.select(F.explode_outer("outgoing").alias("message"))
+    return sent.where(F.col("message").isNotNull()).select("message.*")
 
 
 def statuses(messages: DataFrame, rules: Rules) -> DataFrame:
