@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rules import file as rules_file
+from rules.model import Rules
 from simulator.climate import Climate
 from spark_monitor.incidents.life_cycle import LifeCycle, Reading
 from spark_monitor.incidents.records import Record
-from spark_monitor.rules import file as rules_file
-from spark_monitor.rules.model import Rules
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench/results/alarm-quality.json"

@@ -35,7 +35,7 @@ from history.figures import figures
 from history.period import Period
 from history.series import series
 from messages.topics import CANARY, SUHU
-from spark_monitor.rules import canary
+from rules import canary
 
 RESULTS = ROOT / "bench/results/history.json"
 SENSORS = 100

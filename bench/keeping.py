@@ -33,6 +33,7 @@ from devstack.layout import ROOT
 from devstack.postgres import local_postgres
 from history import merge
 from history.database import engine
+from rules import file as rules_file
 from servicekit import settings
 from spark_monitor.engine import history_query, kafka_source
 from spark_monitor.engine.checkpoint_storage import LocalStoragePath
@@ -40,7 +41,6 @@ from spark_monitor.engine.history_query import MESSAGES_AT_ONCE, History
 from spark_monitor.engine.micro_batches import session_for
 from spark_monitor.engine.session import open_session
 from spark_monitor.engine.topics import Topics
-from spark_monitor.rules import file as rules_file
 from spark_monitor.settings import MonitorSettings
 
 RESULTS = ROOT / "bench/results/keeping.json"

@@ -9,12 +9,12 @@ from devstack.kafka import Kafka
 from devstack.layout import ROOT
 from devstack.monitor_process import create_topics
 from messages.topics import CANARY, HEARTBEATS
+from rules.file import load
 from servicekit.kafka_client import connection
 from spark_monitor.engine.kafka_clock import KafkaClock
 from spark_monitor.health.alert_chain import AlertChain
 from spark_monitor.health.pulse import ASK_SECONDS, Pulse
 from spark_monitor.incidents.inhibition import Inhibition
-from spark_monitor.rules.file import load
 
 ASKING = 40
 OUTAGES = 3

@@ -15,6 +15,7 @@ from devstack.kafka import Kafka
 from devstack.layout import ROOT
 from devstack.monitor_process import Client, create_topics
 from messages.topics import ALERTS, HEARTBEATS, INCIDENTS, REFUSED, RESULTS, STATUSES
+from rules.file import load
 from servicekit.kafka_client import connection
 from spark_monitor.console.console import Console
 from spark_monitor.console.display import Display
@@ -22,7 +23,6 @@ from spark_monitor.health.alarm_quality import AlarmQuality
 from spark_monitor.health.alert_chain import AlertChain
 from spark_monitor.health.throughput import Throughput
 from spark_monitor.results.reporter import GROUP, Reporter
-from spark_monitor.rules.file import load
 
 RULES = ROOT / "services/spark-monitor/rules.yaml"
 

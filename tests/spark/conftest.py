@@ -10,9 +10,9 @@ from pyspark.sql import SparkSession
 from devstack import jars
 from devstack.layout import Site
 from devstack.processes import running
+from rules import file as rules_file
+from rules.model import Rules
 from spark_monitor.engine.java_options import MEMORY_AND_COMPILER, class_path
-from spark_monitor.rules import file as rules_file
-from spark_monitor.rules.model import Rules
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,8 +10,8 @@ from tests.spark.kafka_rows import RECEIVED, kafka_rows
 
 from messages import schemas
 from messages.topics import ALERTS, REFUSED, SUHU
+from rules.model import Rules
 from spark_monitor.engine.queries import alerts_and_refusals
-from spark_monitor.rules.model import Rules
 
 
 def sent(spark: SparkSession, rules: Rules, *messages: tuple[str, Any]) -> list[Row]:

@@ -12,12 +12,12 @@ from pyspark.sql import DataFrame, SparkSession
 from tests.spark.kafka_rows import RECEIVED, kafka_rows
 
 from devstack.layout import ROOT
+from rules.model import Rules
 from spark_monitor.detection.decode import accepted, decode
 from spark_monitor.engine.archive import Archive
 from spark_monitor.engine.checkpoint_storage import LocalStoragePath
 from spark_monitor.engine.checkpoints import Extent, Offsets
 from spark_monitor.history.minutes import keyed, summing
-from spark_monitor.rules.model import Rules
 from spark_monitor.tools.rebuild_history import is_to_come
 
 DAY = date(2026, 11, 22)

@@ -6,8 +6,8 @@ import pytest
 from pyspark.sql import SparkSession
 from tests.spark.kafka_rows import TOPICS, kafka_rows
 
+from rules.model import Rules
 from spark_monitor.detection.decode import MAX_BATCH_MIB, MAX_MESSAGE_BYTES, MAX_NESTED, MAX_VALUES, decode
-from spark_monitor.rules.model import Rules
 
 CUT = MAX_MESSAGE_BYTES + 1
 

@@ -9,9 +9,9 @@ from pyspark.sql import functions as F
 from tests.spark.kafka_rows import RECEIVED, SCHEMA
 
 from messages.topics import CANARY, HEARTBEATS
+from rules import canary
+from rules import file as rules_file
 from spark_monitor.engine.queries import alerts_and_refusals
-from spark_monitor.rules import canary
-from spark_monitor.rules import file as rules_file
 
 RULES = canary.with_canary(rules_file.load(Path(__file__).parents[2] / "services/spark-monitor/rules.yaml"))
 

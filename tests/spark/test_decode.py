@@ -8,8 +8,8 @@ from pyspark.sql import Row, SparkSession
 from tests.spark.kafka_rows import RECEIVED, kafka_rows
 
 from messages.records import LAST_MOMENT
+from rules.model import Rules
 from spark_monitor.detection.decode import MAX_MESSAGE_BYTES, decode
-from spark_monitor.rules.model import Rules
 
 GOOD = {"gudang_id": "G1", "suhu": 84.31, "timestamp": RECEIVED - 1.25}
 

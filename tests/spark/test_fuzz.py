@@ -11,9 +11,9 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from tests.spark.kafka_rows import RECEIVED, kafka_rows
 
+from rules.model import Rules
 from spark_monitor.detection.decode import MAX_AHEAD_SECONDS, MAX_NAME_LENGTH, decode
 from spark_monitor.engine.queries import alerts_and_refusals
-from spark_monitor.rules.model import Rules
 
 numbers = st.one_of(st.integers(), st.floats(), st.sampled_from([-90, 200, 200.1, 1e999, 10**400, -0.0]))
 leaves = st.one_of(st.none(), st.booleans(), numbers, st.text(max_size=80))

@@ -12,9 +12,9 @@ from tests.spark.kafka_rows import RECEIVED, kafka_rows
 from history.kinetic import rate
 from history.merge import MINUTE_COLUMNS
 from messages.topics import INCIDENTS
+from rules.model import Rules
 from spark_monitor.detection.decode import decode
 from spark_monitor.history.minutes import READINGS, RECORD, REFUSALS, keyed, summing
-from spark_monitor.rules.model import Rules
 
 MINUTE = RECEIVED // 60 * 60
 

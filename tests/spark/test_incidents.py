@@ -20,6 +20,7 @@ from tests import realistic_hour
 
 from devstack.eventually import eventually
 from messages.topics import ACTIONS, CANARY, KELEMBABAN, SUHU
+from rules.model import Rules
 from spark_monitor.engine.checkpoint_storage import LocalStoragePath
 from spark_monitor.engine.incident_query import kept_before, publisher, start
 from spark_monitor.engine.micro_batches import session_for, stop_between_batches
@@ -27,7 +28,6 @@ from spark_monitor.incidents import actions, answers, operator
 from spark_monitor.incidents.life_cycle import LifeCycle, Reading, Step
 from spark_monitor.incidents.operator import WORKER, incident_records
 from spark_monitor.incidents.records import Record
-from spark_monitor.rules.model import Rules
 
 TOPICS = {"suhu": SUHU, "kelembaban": KELEMBABAN}
 SCHEMA = "value string, topic string, partition int, offset long, received double, raw string, key string"

@@ -8,9 +8,9 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from tests.spark.kafka_rows import RECEIVED, SCHEMA, as_bytes
 
+from rules.model import Rules
 from spark_monitor.detection.decode import decode
 from spark_monitor.engine.queries import alerts_and_refusals
-from spark_monitor.rules.model import Rules
 
 STREAM = {"entity_field": "id", "label": "L", "unit": "x", "plausible": [-100, 1000], "value_field": "v", "topic": "t"}
 

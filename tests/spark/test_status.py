@@ -15,13 +15,13 @@ from tests.spark.kafka_rows import RECEIVED, SCHEMA, TOPICS
 
 from messages import schemas
 from messages.records import origin_of
+from rules.model import Rules
 from spark_monitor.detection.decode import FIRST_MOMENT, MAX_AHEAD_SECONDS
 from spark_monitor.engine.queries import statuses
 from spark_monitor.incidents.clock import SensorClock
 from spark_monitor.incidents.records import Journal
 from spark_monitor.incidents.state import ClockState
 from spark_monitor.incidents.watched import watched_streams
-from spark_monitor.rules.model import Rules
 
 Said = list[dict[str, Any]]
 Run = Callable[..., Said]

@@ -6,9 +6,9 @@ import pytest
 
 from devstack import compose_file
 from devstack.layout import ROOT
+from rules import file as rules_file
+from rules.canary import with_canary
 from spark_monitor.engine.task_slots import SLOTS_FOR_BATCHES, needed
-from spark_monitor.rules import file as rules_file
-from spark_monitor.rules.canary import with_canary
 
 OVERLAY = compose_file.services("compose.cluster.yaml")
 BASE = compose_file.services("compose.yaml")

@@ -8,6 +8,7 @@ from typing import Any
 import confluent_kafka
 import pytest
 
+from rules import file as rules_file
 from servicekit import publisher
 from servicekit.kafka_client import connection
 from servicekit.publisher import Publisher
@@ -18,7 +19,6 @@ from spark_monitor.health import pulse
 from spark_monitor.health.alert_chain import AlertChain
 from spark_monitor.health.pulse import Pulse
 from spark_monitor.incidents.inhibition import Inhibition
-from spark_monitor.rules import file as rules_file
 
 RULES = Path(__file__).parents[2] / "services/spark-monitor/rules.yaml"
 NOWHERE = "localhost:1"

@@ -14,6 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from history.period import Period
 from history.rebuild import BusyError
+from rules import canary
+from rules import file as rules_file
+from rules.file import RulesError
 from servicekit import log, settings, shutdown
 from servicekit.plain import plain
 from spark_monitor.app import monitor
@@ -21,9 +24,6 @@ from spark_monitor.detection.decode import MAX_NAME_LENGTH
 from spark_monitor.engine.supervisor import cause_of
 from spark_monitor.engine.topics import Topics
 from spark_monitor.incidents import actions
-from spark_monitor.rules import canary
-from spark_monitor.rules import file as rules_file
-from spark_monitor.rules.file import RulesError
 from spark_monitor.settings import MonitorSettings
 from spark_monitor.tools import alarms as alarm_report
 from spark_monitor.tools import history as history_report

@@ -14,6 +14,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from messages.topics import ACTIONS, ALERTS, CANARY, HEARTBEATS, INCIDENTS, REFUSED, STATUSES
+from rules import canary
+from rules.model import Rules
 from spark_monitor.console.console import Console
 from spark_monitor.console.display import Display
 from spark_monitor.detection.decode import accepted, decode
@@ -42,8 +44,6 @@ from spark_monitor.health.watchdog import JAVA_HAS_ENDED, Watchdog
 from spark_monitor.incidents import actions
 from spark_monitor.incidents.inhibition import Inhibition
 from spark_monitor.results.reporter import Reporter
-from spark_monitor.rules import canary
-from spark_monitor.rules.model import Rules
 from spark_monitor.settings import MonitorSettings
 
 events = structlog.get_logger()

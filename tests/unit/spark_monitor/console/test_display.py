@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from rules import file as rules_file
 from spark_monitor.console.display import CATCHING_UP_SECONDS, Display
-from spark_monitor.rules import file as rules_file
 
 RULES = rules_file.load(Path(__file__).parents[4] / "services/spark-monitor/rules.yaml")
 NOW = 1_763_785_000.0

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from messages.topics import CANARY
-from spark_monitor.rules import canary
-from spark_monitor.rules import file as rules_file
+from rules import canary
+from rules import file as rules_file
 
 SHIPPED = rules_file.load(Path(__file__).parents[4] / "services/spark-monitor/rules.yaml")
 

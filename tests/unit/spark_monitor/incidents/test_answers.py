@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from rules import file as rules_file
 from spark_monitor.incidents.answers import CLOCK_KEY, NEVER, RETRY_SECONDS, Answer, Answerer, Question
 from spark_monitor.incidents.life_cycle import LifeCycle, Step
 from spark_monitor.incidents.worker import answer_frame, question, serve
-from spark_monitor.rules import file as rules_file
 
 ROOT = Path(__file__).parents[4]
 LIFE = LifeCycle(rules_file.load(ROOT / "services/spark-monitor/rules.yaml"), "Asia/Jakarta")

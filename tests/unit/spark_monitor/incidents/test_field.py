@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from rules import file as rules_file
+from rules.model import Rules
 from spark_monitor.detection.decode import FIRST_MOMENT, MAX_AHEAD_SECONDS
 from spark_monitor.incidents.life_cycle import Reading
-from spark_monitor.rules import file as rules_file
-from spark_monitor.rules.model import Rules
 from spark_monitor.tools import rule_tests
 from spark_monitor.tools.rule_tests import START, RuleTest
 

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from tests import realistic_hour
 
+from rules import file as rules_file
 from spark_monitor.incidents.life_cycle import LifeCycle, Reading
 from spark_monitor.incidents.records import Record
-from spark_monitor.rules import file as rules_file
 
 RULES = rules_file.load(Path(__file__).parents[4] / "services/spark-monitor/rules.yaml")
 FIGURES = ["peak", "mean", "duration_seconds", "degree_minutes", "readings", "coverage", "gap_seconds"]

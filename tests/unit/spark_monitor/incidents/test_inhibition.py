@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from messages.topics import MESIN
+from rules.model import Rules
 from spark_monitor.incidents.inhibition import Inhibition
-from spark_monitor.rules.model import Rules
 
 T = 1_763_785_000.0
 STREAM = {"entity_field": "gudang_id", "unit": "x", "plausible": [0, 100]}

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from messages.records import Action
 from messages.topics import SUHU
+from rules import file as rules_file
+from rules.model import Incident, Rules, Silence
 from spark_monitor.incidents import actions
 from spark_monitor.incidents.life_cycle import LifeCycle, Reading
 from spark_monitor.incidents.records import Record, to_json
 from spark_monitor.incidents.state import StateError
-from spark_monitor.rules import file as rules_file
-from spark_monitor.rules.model import Incident, Rules, Silence
 
 SHIPPED = rules_file.load(Path(__file__).parents[4] / "services/spark-monitor/rules.yaml")
 START = 1795321758.0

@@ -9,10 +9,10 @@ import pandas as pd
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from rules import file as rules_file
 from spark_monitor.detection.decode import FIRST_MOMENT, MAX_AHEAD_SECONDS
 from spark_monitor.incidents.life_cycle import LifeCycle, Reading
 from spark_monitor.incidents.records import Record
-from spark_monitor.rules import file as rules_file
 
 RULES = rules_file.load(Path(__file__).parents[4] / "services/spark-monitor/rules.yaml")
 START = 1795321758.0

@@ -4,8 +4,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from rules.model import Stream
 from spark_monitor.incidents.wording import PersonsWord, Words, duration, nobody_waits, without_rule
-from spark_monitor.rules.model import Stream
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
 AT = 1795321758.9

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from history.figures import Figures
 from history.gaps import Gap
 from history.series import Point, Series
-from spark_monitor.rules import file as rules_file
+from rules import file as rules_file
 from spark_monitor.tools.history import CHART_WIDTH, gap_line, point_line, sensor_lines
 
 ROOT = Path(__file__).parents[4]

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from rules.model import Rules, Status
 from spark_monitor.console.recent import Recent
-from spark_monitor.rules.model import Rules, Status
 
 MAX_ENTITIES = 50_000
 """How many warehouses and machines are remembered, each with each rule: about 100 MB. Then the one that was silent for

@@ -6,9 +6,9 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from messages.topics import ALERTS, HEARTBEATS
+from rules import canary
+from rules.model import Alert, Rules, Stream
 from spark_monitor.detection.outgoing import json_of, message
-from spark_monitor.rules import canary
-from spark_monitor.rules.model import Alert, Rules, Stream
 
 TIME_FORMAT = "yyyy-MM-dd HH:mm:ss"
 

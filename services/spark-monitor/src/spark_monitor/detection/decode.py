@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from messages.records import LAST_MOMENT
-from spark_monitor.rules.model import KAFKA_TIME, Rules, Stream
+from rules.model import KAFKA_TIME, Rules, Stream
 
 MAX_MESSAGE_BYTES = 64 * 1024
 """Fields.java reads no more; a test compares the two."""

@@ -15,9 +15,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from messages.topics import STATUSES
+from rules.model import Rules, Status, StatusText
 from spark_monitor.detection.alerts import filled, is_raised
 from spark_monitor.detection.outgoing import json_of, message
-from spark_monitor.rules.model import Rules, Status, StatusText
 
 
 def slot_seconds(rules: Rules) -> float:

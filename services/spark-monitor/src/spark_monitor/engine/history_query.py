@@ -19,12 +19,12 @@ from tenacity import Retrying, retry_if_exception_type, stop_when_event_set, wai
 from history import merge, retention
 from history.upgrade import NewerError, upgrade
 from messages.records import IncidentReport, incident_report
+from rules.model import Rules
 from spark_monitor.detection.decode import decode
 from spark_monitor.engine.checkpoint_storage import StoragePath
 from spark_monitor.engine.checkpoints import Extent, Offsets, planned_offsets
 from spark_monitor.engine.micro_batches import BatchError, with_short_errors
 from spark_monitor.history.minutes import READINGS, REFUSALS, keyed, summing
-from spark_monitor.rules.model import Rules
 
 TRIGGER_SECONDS = 10
 MESSAGES_AT_ONCE = 200_000

@@ -15,6 +15,8 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from messages.topics import ACTIONS, ALERTS, CANARY, HEARTBEATS, INCIDENTS, REFUSED, STATUSES
+from rules import canary
+from rules.model import Rules
 from servicekit.kafka_client import REQUEST_TIMEOUT_MS
 from spark_monitor.detection.alerts import alert_messages
 from spark_monitor.detection.decode import accepted, decode
@@ -33,8 +35,6 @@ from spark_monitor.engine.micro_batches import session_for, stop_between_batches
 from spark_monitor.engine.session import java
 from spark_monitor.engine.topics import Topics
 from spark_monitor.incidents.operator import STATE_FORMAT, incident_records
-from spark_monitor.rules import canary
-from spark_monitor.rules.model import Rules
 from spark_monitor.settings import MonitorSettings
 
 ALERTS_QUERY = "alerts"

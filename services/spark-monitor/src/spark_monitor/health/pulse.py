@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from messages.records import Action
 from messages.topics import ACTIONS, CANARY, HEARTBEATS, INCIDENTS
+from rules import canary
 from servicekit.kafka_client import KEYED, Connection
 from spark_monitor.engine.kafka_clock import KafkaClock
 from spark_monitor.health.alert_chain import BACK_WITHIN_SECONDS, AlertChain
@@ -20,7 +21,6 @@ from spark_monitor.health.outbox import Outbox, Outgoing
 from spark_monitor.incidents import actions
 from spark_monitor.incidents.inhibition import Inhibition
 from spark_monitor.incidents.records import to_json
-from spark_monitor.rules import canary
 
 log = structlog.get_logger()
 

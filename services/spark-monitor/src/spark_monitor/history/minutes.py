@@ -8,9 +8,9 @@ from pyspark.sql import functions as F
 from history.kinetic import ACTIVATION_KELVIN, ZERO_CELSIUS_KELVIN
 from history.merge import MINUTE_COLUMNS
 from messages.topics import INCIDENTS
+from rules import canary
+from rules.model import Rules
 from spark_monitor.detection.alerts import is_raised
-from spark_monitor.rules import canary
-from spark_monitor.rules.model import Rules
 
 MINUTE = 60
 """Seconds."""

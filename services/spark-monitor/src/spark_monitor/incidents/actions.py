@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from messages import schemas
 from messages.records import Action
-from spark_monitor.rules.model import Rules
+from rules.model import Rules
 
 
 def retirement(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from history.kinetic import ACTIVATION_KELVIN, ZERO_CELSIUS_KELVIN, rate
-from spark_monitor.rules.model import Alert, Stream
+from rules.model import Alert, Stream
 
 ABOVE = frozenset({"above", "at_least"})
 """The comparisons for which more is worse."""

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 from messages import schemas
 from messages.records import OVER
+from rules.model import Rules
 from spark_monitor.incidents.records import FIELDS, Record
 from spark_monitor.incidents.silences import SILENCE, next_reminder
 from spark_monitor.incidents.wording import Words, duration
-from spark_monitor.rules.model import Rules
 
 SOURCE = "sumber"
 BROKER = "kafka"

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from messages.records import LAST_MOMENT, Action
+from rules.model import Rules
 from spark_monitor.incidents.clock import CLOSE_SECONDS, SensorClock
 from spark_monitor.incidents.faults import MAX_SENSORS, FaultMachine
 from spark_monitor.incidents.late import LateReadings
@@ -23,7 +24,6 @@ from spark_monitor.incidents.state import ClockState, EntityState, Gap, SensorSt
 from spark_monitor.incidents.timers import Timer, fire, next_due
 from spark_monitor.incidents.watched import LONGEST_INTERVAL, WatchedStream, watched_streams
 from spark_monitor.incidents.wording import PersonsWord, nobody_waits
-from spark_monitor.rules.model import Rules
 
 RETIREMENT = "pensiun"
 """The `rule` of a person's word that ended nothing."""

@@ -12,10 +12,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from messages.topics import ACTIONS, CANARY
+from rules.model import Rules
 from spark_monitor.detection.decode import decode, is_error_code
 from spark_monitor.incidents.answers import CLOCK_KEY
 from spark_monitor.incidents.life_cycle import LifeCycle
-from spark_monitor.rules.model import Rules
 
 STATE_FORMAT = 2
 """Of what Spark keeps. With another number the query gets a new checkpoint, which takes over what the old one knows."""

@@ -8,12 +8,12 @@ exchanged, a container that was made again.
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from rules.model import Silence
 from spark_monitor.incidents.records import Journal
 from spark_monitor.incidents.state import STEP_SECONDS, Quiet, SensorState, StreamState
 from spark_monitor.incidents.timers import Timer
 from spark_monitor.incidents.watched import WatchedStream
 from spark_monitor.incidents.wording import PersonsWord
-from spark_monitor.rules.model import Silence
 
 SILENCE = "diam"
 """The `rule` of a silence."""

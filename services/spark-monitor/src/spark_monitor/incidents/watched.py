@@ -7,10 +7,10 @@ from functools import lru_cache
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from rules.model import SILENT_INTERVALS, Alert, Incident, Rules, Silence
 from spark_monitor.incidents.excursion import Sampling
 from spark_monitor.incidents.state import SensorState
 from spark_monitor.incidents.wording import Words
-from spark_monitor.rules.model import SILENT_INTERVALS, Alert, Incident, Rules, Silence
 
 SLOWER = 1.5
 """From how many times the rules' interval on a sensor is one of another interval, and not only a little late."""

@@ -4,8 +4,8 @@ import datetime as dt
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from rules.model import Stream
 from servicekit.plain import plain
-from spark_monitor.rules.model import Stream
 
 SIGNS = {"above": ">", "at_least": "≥", "below": "<", "at_most": "≤"}
 

@@ -12,8 +12,8 @@ from history.figures import Figures, figures
 from history.gaps import Gap
 from history.period import Period
 from history.series import Point, Series, series
-from spark_monitor.rules import canary
-from spark_monitor.rules.model import Rules, Stream
+from rules import canary
+from rules.model import Rules, Stream
 
 MINUTE, HOUR = 60, 3600
 """Seconds. A day has so many of them, or one hour more or less where the clocks change."""

@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from history import merge
 from history.rebuild import fresh_tables, put_in_place
+from rules.model import Rules
 from spark_monitor.detection.decode import accepted, decode
 from spark_monitor.engine import kafka_source
 from spark_monitor.engine.archive import Archive
@@ -26,7 +27,6 @@ from spark_monitor.engine.checkpoints import Extent, Offsets
 from spark_monitor.engine.session import open_session
 from spark_monitor.engine.topics import Topics
 from spark_monitor.history.minutes import keyed, summing
-from spark_monitor.rules.model import Rules
 from spark_monitor.settings import MonitorSettings
 
 Span = tuple[Offsets, Offsets]

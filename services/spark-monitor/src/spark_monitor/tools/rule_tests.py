@@ -19,6 +19,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from messages.records import origin_of, told_by
+from rules.file import RulesError
+from rules.model import Rules
 from servicekit.unreadable import why_unreadable
 from spark_monitor.console.display import Display
 from spark_monitor.detection.decode import accepted, decode, is_error_code
@@ -26,8 +28,6 @@ from spark_monitor.detection.status import status_messages, with_contemporaries
 from spark_monitor.engine.java_options import class_path, log_options
 from spark_monitor.engine.queries import alerts_and_refusals
 from spark_monitor.incidents import life_cycle as incidents
-from spark_monitor.rules.file import RulesError
-from spark_monitor.rules.model import Rules
 
 START = 1795321758.0
 """2026-11-22 11:29:18 in Asia/Jakarta: where the tests' clocks begin."""

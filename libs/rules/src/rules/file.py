@@ -10,10 +10,10 @@ import yaml
 from pydantic import ValidationError
 
 from messages.topics import CANARY
+from rules import canary
+from rules.model import Alert, Rules, Status, Stream
 from servicekit.plain import plain
 from servicekit.unreadable import why_unreadable
-from spark_monitor.rules import canary
-from spark_monitor.rules.model import Alert, Rules, Status, Stream
 
 SECTIONS = ("streams", "alerts", "statuses")
 

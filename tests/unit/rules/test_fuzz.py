@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messages.records import origin_of
+from rules import file as rules_file
+from rules.model import Rules
 from spark_monitor.engine.checkpoint_storage import LocalStoragePath
 from spark_monitor.engine.checkpoints import Checkpoint, Extent
-from spark_monitor.rules import file as rules_file
-from spark_monitor.rules.model import Rules
 from spark_monitor.tools.refused import Refused
 
-LINES = (Path(__file__).parents[4] / "services/spark-monitor/rules.yaml").read_text("utf-8").splitlines()
+LINES = (Path(__file__).parents[3] / "services/spark-monitor/rules.yaml").read_text("utf-8").splitlines()
 PIECES = st.one_of(
     st.sampled_from(
         ["*a", "&a {x: *a}", "null", "[]", "{}", "1e999", ".nan", "{a: b}", "x: y", "- 1", "? [a]", "'{'", "\t"]

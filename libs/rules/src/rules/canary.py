@@ -7,7 +7,7 @@ goes to a topic of its own, so that nobody takes it for a warehouse.
 import json
 
 from messages.topics import CANARY
-from spark_monitor.rules.model import KAFKA_TIME, Alert, Rules, Stream
+from rules.model import KAFKA_TIME, Alert, Rules, Stream
 
 NAME = "kenari"
 """The stream's and the alert's."""

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from tests.unreadable import unreadable
 
-from spark_monitor.rules import file as rules_file
-from spark_monitor.rules.model import Rules, Silence
+from rules import file as rules_file
+from rules.model import Rules, Silence
 from spark_monitor.tools import rule_tests
 
-FILE = Path(__file__).parents[4] / "services/spark-monitor/rules.yaml"
+FILE = Path(__file__).parents[3] / "services/spark-monitor/rules.yaml"
 TEXT = FILE.read_text("utf-8")
 
 
@@ -249,7 +249,7 @@ def test_the_version_is_that_of_the_content() -> None:
 
 PRINT_VERSION = """
 import sys, pathlib
-from spark_monitor.rules import file as rules_file
+from rules import file as rules_file
 print(rules_file.load(pathlib.Path(sys.argv[1])).version, end="")
 """
 
