@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
@@ -62,6 +63,34 @@ def test_all_that_the_monitor_says_besides_its_lines_is_json(stack: Stack) -> No
     said = [line for line in stack.errors(0, "spark-monitor") if line]
     assert any("watching" in line for line in said), said
     assert [line for line in said if not line.startswith(("{", JAVAS_OWN))] == []
+
+
+def test_the_page_shows_every_warehouse_with_its_history(stack: Stack) -> None:
+    def shows_all() -> bool:
+        places = page.get("/api/v1/overview").json()["places"]
+        return {"G1", "G2", "G3"} <= {each["entity_id"] for each in places if each["level"] != "unknown"}
+
+    with httpx.Client(base_url=stack.page, timeout=10) as page:
+        eventually(shows_all, lambda: f"the page has {page.get('/api/v1/overview').text}", 30)
+        eventually(lambda: 'class="band"' in page.get("/gudang/G1").text, lambda: "no chart of G1", 60)
+
+
+def test_the_page_s_role_in_the_database_can_only_read(stack: Stack) -> None:
+    tried = """
+import sqlalchemy as sa
+from web.settings import WebSettings
+for statement in ("SELECT count(*) FROM minute", "DELETE FROM minute", "DROP TABLE minute", "CREATE TABLE own (x int)"):
+    with WebSettings().database.connect() as connection:
+        connection.execute(sa.text("SET default_transaction_read_only = off"))
+        connection.commit()
+        try:
+            connection.execute(sa.text(statement))
+            print("done")
+        except sa.exc.SQLAlchemyError as error:
+            print(type(error.orig).__name__)
+"""
+    said = stack.compose("exec", "--no-TTY", "web", "python", "-c", tried).split()
+    assert said == ["done", *["InsufficientPrivilege"] * 3]
 
 
 def test_any_client_on_this_machine_is_answered_word_for_word(stack: Stack) -> None:

@@ -17,6 +17,7 @@ from producer_suhu import SUHU
 from simulator.simulation import load_settings
 from spark_monitor.settings import MonitorSettings
 from topic_init.settings import Settings as TopicSettings
+from web.settings import WebSettings
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text("utf-8").splitlines()
@@ -34,6 +35,7 @@ OF_THE_IMAGE = {
     "TOPICS_FILE",
     "PASSWORDS_DIR",
     "WAIT_SECONDS",
+    "WEB_ADDRESS",
 }
 """Where things lie in the container, and how long a start may take there."""
 
@@ -92,6 +94,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Services:
         "notifier": NotifierSettings,
         "spark-monitor": MonitorSettings,
         "topic-init": TopicSettings,
+        "web": WebSettings,
     }
 
 

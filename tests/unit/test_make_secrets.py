@@ -16,7 +16,7 @@ MOUNTED = {
     for each in yaml.safe_load((ROOT / overlay).read_text("utf-8"))["secrets"].values()
 }
 USERS = {
-    "kafka", "topic-init", "producer-suhu", "producer-kelembaban", "producer-mesin", "spark-monitor", "notifier",
+    "kafka", "topic-init", "producer-suhu", "producer-kelembaban", "producer-mesin", "spark-monitor", "notifier", "web",
 }  # fmt: skip
 
 

@@ -33,5 +33,5 @@ def test_each_mounted_file_has_the_containers_label() -> None:
         for volume in service.get("volumes", [])
         if volume.startswith("$")
     ]
-    assert len(mounted) == 3
+    assert len(mounted) == 5
     assert [volume for volume in mounted if not volume.endswith(":ro,z")] == []

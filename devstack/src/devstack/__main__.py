@@ -42,7 +42,7 @@ def _start(site: Site, producers_at: str, processes: Processes, at_the_end: cont
     began = time.monotonic()
 
     def step(number: int, what: str) -> None:
-        _say(f"[{number}/7] {time.monotonic() - began:5.1f} s  {what}")
+        _say(f"[{number}/8] {time.monotonic() - began:5.1f} s  {what}")
 
     if line := stack.old_setting(ROOT / ".env"):
         _say(line)
@@ -64,11 +64,13 @@ def _start(site: Site, producers_at: str, processes: Processes, at_the_end: cont
     services.create_topics()
     step(6, "monitor (Spark)")
     services.start_monitor(java)
-    step(7, "producers, then the first heartbeats")
+    step(7, "page")
+    page = services.start_web()
+    step(8, "producers, then the first heartbeats")
     services.start_producers(stack.AT_SITE[producers_at])
     services.wait_until_ready()
     seconds = time.monotonic() - began
-    _say(f"running after {seconds:.1f} s: Kafka on {site.bootstrap}, logs in {site.logs}, Ctrl-C to stop")
+    _say(f"running after {seconds:.1f} s: {page}, Kafka on {site.bootstrap}, logs in {site.logs}, Ctrl-C to stop")
 
 
 def _arguments() -> tuple[Site, str]:

@@ -42,6 +42,7 @@ class Stack:
     def __init__(self, project: str, port: int, rules_file: Path, **env: str) -> None:
         self.project = project
         self.bootstrap = f"localhost:{port}"
+        self.page = f"http://localhost:{env.get('WEB_PORT', 8080)}"
         self.rules_file = rules_file
         self._env = os.environ | {
             "COMPOSE_PROJECT_NAME": project,
@@ -63,9 +64,9 @@ class Stack:
         for shipped in ("rules.yaml", "rules.test.yaml"):
             shutil.copy(ROOT / "services/spark-monitor" / shipped, rules_file.parent)
             (rules_file.parent / shipped).chmod(0o644)
-        port, second, third = free_ports(3)
+        port, second, third, page = free_ports(4)
         # The other brokers are of the cluster.
-        env = {"KAFKA_2_HOST_PORT": str(second), "KAFKA_3_HOST_PORT": str(third)} | env
+        env = {"KAFKA_2_HOST_PORT": str(second), "KAFKA_3_HOST_PORT": str(third), "WEB_PORT": str(page)} | env
         stack = cls(f"{name}-{os.getpid()}", port, rules_file, **env)
         if "compose.cluster.yaml" in env.get("COMPOSE_FILE", ""):
             stack.other_brokers = (f"localhost:{second}", f"localhost:{third}")

@@ -40,6 +40,10 @@ class Services:
         # Nothing here has a window; of a DISPLAY that was meant for the monitor `old_setting` tells.
         self._env = {name: value for name, value in user.items() if name != "DISPLAY"}
         self._env |= {"KAFKA_BOOTSTRAP_SERVERS": site.bootstrap, "PYTHONUNBUFFERED": "1"}
+        self._rules = {
+            "CONFIG_DIR": str(ROOT / self._env.get("CONFIG_DIR", "config")),
+            "SHIPPED_RULES_FILE": str(ROOT / "services/spark-monitor/rules.yaml"),
+        }
         self._heartbeats: list[tuple[Child, Path]] = []
 
     def create_topics(self) -> None:
@@ -52,10 +56,18 @@ class Services:
         env = {
             **java,
             "CHECKPOINT_DIR": str(self._state / "checkpoints"),
-            "CONFIG_DIR": str(ROOT / self._env.get("CONFIG_DIR", "config")),
-            "SHIPPED_RULES_FILE": str(ROOT / "services/spark-monitor/rules.yaml"),
+            **self._rules,
         }
         self._start("spark-monitor", ["spark_monitor", "run"], env, own_stdout=True, deadline=30)
+
+    def start_web(self) -> str:
+        """Start the page; return its address."""
+        address = f"127.0.0.1:{self._env.get('WEB_PORT') or 8080}"
+        env = {"WEB_ADDRESS": address, **self._rules}
+        if own := self._env.get("WEB_DATABASE_URL"):
+            env["DATABASE_URL"] = own
+        self._start("web", ["web"], env, own_stdout=False, deadline=10)
+        return f"http://{address}"
 
     def start_producers(self, producers: Mapping[str, str]) -> None:
         """Start one producer of each kind, given as name and module."""

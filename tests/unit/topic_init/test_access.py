@@ -35,8 +35,14 @@ def test_each_sensor_s_topic_is_written_by_its_producer_alone_and_read_by_the_mo
 
 
 def test_the_monitor_s_topics_are_its_own() -> None:
-    for topic in ("monitor-peringatan", "monitor-status", "monitor-ditolak"):
-        assert who("WRITE", topic) == who("READ", topic) == {"spark-monitor"}
+    """Others read of them what they show or hand on."""
+    readers = {
+        "monitor-peringatan": set[str](), "monitor-status": {"web"}, "monitor-ditolak": set(), "monitor-detak": {"web"},
+        "monitor-insiden": {"web", "notifier"},
+    }  # fmt: skip
+    for topic, others in readers.items():
+        assert who("WRITE", topic) == {"spark-monitor"}
+        assert who("READ", topic) == {"spark-monitor"} | others
 
 
 def test_every_declared_topic_has_somebody_who_writes_and_somebody_who_reads_it() -> None:

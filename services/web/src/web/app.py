@@ -1,0 +1,164 @@
+"""The service: its parts, and what holds for every answer."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib.metadata import version
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.staticfiles import StaticFiles
+
+from rules.model import Rules
+from servicekit import heartbeat
+from web import api, pages
+from web.live.hub import Hub, News
+from web.live.site import Site
+from web.live.tail import Tail
+from web.pages import Pages, language_of
+from web.past.database import NoHistory, Past
+from web.past.day import LastDay
+from web.render import STATIC
+from web.settings import WebSettings
+from web.site_now import SiteNow
+
+log = structlog.get_logger()
+
+REFRESH_SECONDS = 60
+"""How often the small charts take what is new."""
+
+AGAIN_SECONDS = 10
+"""How soon, where the history can't be read: at the first start its tables are not there yet."""
+
+BEAT_SECONDS = 5
+KAFKA_SILENT_SECONDS = 30
+"""The canary's readings come every five seconds: without any the page does not know how things are."""
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+KEPT = "public, max-age=31536000, immutable"
+"""Of what has another address when it changes."""
+
+
+def create(config: WebSettings, rules: Rules) -> FastAPI:
+    """Return the service; it begins to read Kafka when it starts."""
+    app = FastAPI(
+        title="Pemantau gudang",
+        version=version("web"),
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lambda app: _running(app, config, rules),
+    )
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(config.web_hosts), www_redirect=False)
+    app.middleware("http")(_with_headers)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _running(app: FastAPI, config: WebSettings, rules: Rules) -> AsyncIterator[None]:
+    """Run what works beside the answers."""
+    site, history = Site(rules), Past(config.database)
+    day = LastDay(history)
+    news = News()
+    tail = Tail(config.kafka, rules, site, news.tell)
+    now = SiteNow(site, tail, day, rules, config.zone)
+    shown = Pages(now, history, config.site_name)
+    hub = Hub(news, now.overview, shown.draw)
+    versions = [("web", version("web")), (now.settings["id"].word("rules_version"), rules.version)]
+    app.include_router(api.router(api.Numbers(now, history), hub))
+    app.include_router(pages.router(shown, hub, versions))
+    app.add_api_route("/api/docs", _docs(app, shown), include_in_schema=False)
+    app.add_api_route("/healthz", _health(tail), include_in_schema=False)
+    app.add_exception_handler(HTTPException, _problem(shown))  # type: ignore[arg-type]
+    tail.start()
+    tasks = [asyncio.create_task(each) for each in (hub.run(), _refresh(now, day, news), _beat(tail))]
+    log.info("started", address=config.web_address, history=not history.is_off)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        tail.stop()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(tail.join, 10)
+
+
+async def _refresh(now: SiteNow, day: LastDay, news: News) -> None:
+    """Keep the small charts as they are."""
+    while True:
+        seconds = AGAIN_SECONDS
+        with contextlib.suppress(NoHistory):  # it is logged, and asked again
+            await asyncio.to_thread(day.refresh)
+            now.know_places()
+            news.tell()
+            seconds = REFRESH_SECONDS
+        await asyncio.sleep(seconds)  # its pace
+
+
+async def _beat(tail: Tail) -> None:
+    """Say that the service does its work: it hears from Kafka, and answers."""
+    while True:
+        if tail.is_alive() and tail.is_heard(KAFKA_SILENT_SECONDS):
+            heartbeat.beat()
+        await asyncio.sleep(BEAT_SECONDS)  # its pace
+
+
+async def _with_headers(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await answer(request)
+    response.headers.update(HEADERS)
+    is_kept = request.url.path.startswith("/static/") and "v" in request.query_params
+    response.headers.setdefault("Cache-Control", KEPT if is_kept else "no-cache")
+    return response
+
+
+def _health(tail: Tail) -> Callable[[], Response]:
+    def health() -> Response:
+        if tail.is_alive() and tail.is_heard(KAFKA_SILENT_SECONDS):
+            return PlainTextResponse("ok\n")
+        return PlainTextResponse(f"{tail.failure or 'no results from Kafka'}\n", 503)
+
+    return health
+
+
+def _docs(app: FastAPI, shown: Pages) -> Callable[[Request], Response]:
+    def docs(request: Request) -> Response:
+        found = []
+        for path, methods in app.openapi()["paths"].items():
+            for method, of in methods.items():
+                parameters = [
+                    {
+                        "name": each["name"],
+                        "type": each["schema"].get("format") or each["schema"].get("type", ""),
+                        "about": each.get("description") or each["schema"].get("description", ""),
+                    }
+                    for each in of.get("parameters", [])
+                ]
+                found.append(
+                    {"method": method.upper(), "path": path, "summary": of.get("summary", ""), "parameters": parameters}
+                )
+        return shown.page("api.html", request, language_of(request), here="", paths=found)
+
+    return docs
+
+
+def _problem(shown: Pages) -> Callable[[Request, HTTPException], Response]:
+    def problem(request: Request, error: HTTPException) -> Response:
+        if "text/html" not in request.headers.get("accept", "") or request.url.path.startswith("/api/"):
+            return Response(api.to_json({"detail": error.detail}), error.status_code, media_type="application/json")
+        return shown.page("problem.html", request, language_of(request), error.status_code, here="", head=error.detail)
+
+    return problem

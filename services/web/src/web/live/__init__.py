@@ -1,0 +1,1 @@
+"""What is known now, from the topics with the results."""

@@ -1,0 +1,1 @@
+"""What is known, as it is shown: words, numbers, marks, curves. Pure."""
