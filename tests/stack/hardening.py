@@ -18,7 +18,7 @@ TABLE = ROOT / "docs" / "security.md"
 COMMON_CPU_SHARES = 1024
 """Docker's own weight for a container of which nothing was said."""
 LOWEST_UNPRIVILEGED_PORT = 1024
-BROKERS = {"kafka", "kafka-2", "kafka-3"}
+REACHABLE = {"kafka", "kafka-2", "kafka-3", "web"}
 SYSTEM_FOLDERS = ("/", "/boot", "/dev", "/etc", "/lib", "/proc", "/sys", "/usr")
 ALLOWED_CAPABILITIES: list[list[str] | None] = [None, []]
 SECRET_NAME = re.compile(r"PASS(WORD|WD|PHRASE)|SECRET|TOKEN|CREDENTIAL|JAAS|PRIVATE_?KEY|API_?KEY|ACCESS_?KEY")
@@ -115,7 +115,7 @@ HOLDS: dict[str, Callable[[Container], bool]] = {
     "5.5": lambda c: not c["HostConfig"]["Privileged"],
     "5.6": lambda c: not any(map(_is_of_the_system, _mounts(c, of="bind"))),
     "5.8": lambda c: all(port >= LOWEST_UNPRIVILEGED_PORT for _, port in _published(c)),
-    "5.9": lambda c: not c["HostConfig"]["PublishAllPorts"] and (service_of(c) in BROKERS or not _published(c)),
+    "5.9": lambda c: not c["HostConfig"]["PublishAllPorts"] and (service_of(c) in REACHABLE or not _published(c)),
     "5.10": lambda c: c["HostConfig"]["NetworkMode"] != "host",
     "5.11": lambda c: c["HostConfig"]["Memory"] > 0,
     "5.12": lambda c: c["HostConfig"]["CpuShares"] not in {0, COMMON_CPU_SHARES},

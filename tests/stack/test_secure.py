@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import (
@@ -85,6 +86,12 @@ def test_the_database_speaks_tls_and_asks_for_a_password(secure: SecureStack, ad
 def test_what_was_measured_is_kept(secure: SecureStack) -> None:
     history = ("exec", "-T", "spark-monitor", "python", "-m", "spark_monitor", "history", "X1", "--csv")
     eventually(lambda: ",85.25,85.25,85.25" in secure.compose(*history, check=False), lambda: secure.compose(*history))
+
+
+def test_the_page_reads_topics_and_history(secure: SecureStack) -> None:
+    with httpx.Client(base_url=secure.page, timeout=10) as page:
+        eventually(lambda: page.get("/api/v1/overview").json()["known"], lambda: page.get("/").text, 30)
+        eventually(lambda: 'class="band"' in page.get("/gudang/G1").text, lambda: "no chart of G1", 60)
 
 
 @pytest.mark.parametrize("item", HOLDS)
@@ -225,7 +232,7 @@ def where_secrets_are_shown(stack: SecureStack) -> list[str]:
     """Return where a password or the brokers' key is in the open."""
     key = (stack.secrets / "kafka.pem").read_text().splitlines()[1]
     hidden = [key, *(file.read_text().strip() for file in (stack.secrets / "passwords").iterdir())]
-    assert len(hidden) == 1 + 9, "the key, and a password for each user, for ZooKeeper and for Spark"
+    assert len(hidden) == 1 + 10, "the key, and a password for each user, for ZooKeeper and for Spark"
     shown = {
         f"{what} of {container['Name']}": text
         for container in stack.containers()
