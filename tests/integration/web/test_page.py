@@ -301,6 +301,8 @@ def test_without_the_database_what_is_live_is_shown(page: Page, monitor: Monitor
         ("/api/v1/series?place=G1&stream=suhu&start=2026-11-22T00:00:00&end=2026-11-23T00:00:00", 422),
         ("/api/v1/series?place=G1&stream=suhu&start=2026-11-23T00:00:00Z&end=2026-11-22T00:00:00Z", 422),
         ("/gudang/G1?rentang=forever&sampai=2026-11-22T00:00:00Z", 200),
+        ("/gudang/G1?rentang=year&sampai=0001-01-01T00:00:00%2B14:00", 200),
+        ("/api/v1/series?place=G1&stream=suhu&start=0001-01-01T00:00:00%2B14:00&end=2026-11-22T00:00:00Z", 422),
         ("/api/docs", 200),
         ("/healthz", 200),
     ],

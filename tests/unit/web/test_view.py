@@ -1,12 +1,16 @@
 """Words, numbers, levels, bars and the order of the rooms."""
 
+import re
 import string
+from pathlib import Path
 
 import pytest
-from tests.unit.web.site_examples import NOW, incident, rules, setting, site, status
+from tests.unit.web.site_examples import NOW, heartbeat, incident, rules, setting, site, status
 
+from messages.records import LAST_MOMENT
 from web.live.site import Site
 from web.view import numbers
+from web.view.cases import detail
 from web.view.levels import Level, of_place
 from web.view.numbers import Language
 from web.view.overview import canary, natural, overview, room
@@ -54,6 +58,9 @@ def test_a_moment_is_as_short_as_it_is_clear() -> None:
     zone = setting().zone
     said = [numbers.moment(NOW - ago, NOW, zone, "id") for ago in (60, 86400, 3 * 86400, 400 * 86400)]
     assert said == ["11:29", "kemarin 11:30", "19 Nov 11:30", "18 Okt 2025 11:30"]
+
+
+WEB = Path(__file__).parents[3] / "services/web/src/web"
 
 
 def places(text: str) -> set[str]:
@@ -180,3 +187,33 @@ def test_a_machine_is_shown_while_something_is_wrong_with_it() -> None:
     ]
     found.take_incident(of_a_machine | {"state": "closed"})
     assert [each.entity_id for each in overview(found, setting(), NOW).rooms] == ["G1"]
+
+
+@pytest.mark.parametrize("at", [-LAST_MOMENT, 0.0, LAST_MOMENT])
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_no_record_of_others_keeps_a_page_from_being_shown(at: float, language: Language) -> None:
+    found = site(status("G1", 1e308, -1e308, at), status("G2", 75.0, 60.0))
+    for kind in ("threshold", "silence", "clock", "fault", "action"):
+        found.take_incident(
+            incident("G1", at=at, kind=kind, incident_id=kind, peak=-1e308, emitted_at=at, threshold=0.0)
+        )
+    found.take_incident(incident("t", at=at, kind="silence", stream=None, emitted_at=at))
+    found.take_incident(incident("G2", "closed", at, closed_at=at, emitted_at=at))
+    found.take_heartbeat(heartbeat(1e12), at)
+    shown = overview(found, setting(language), NOW)
+    assert {each.entity_id for each in shown.rooms} == {"G1", "G2"}
+    for each in found.places["G1"].incidents.values():
+        assert detail(each, [each], setting(language), NOW).life
+
+
+def test_no_word_is_there_that_nobody_says() -> None:
+    sources = [
+        each.read_text("utf-8")
+        for folder in ("view", "templates")
+        for each in (WEB / folder).iterdir()
+        if each.is_file()
+    ]
+    sources += [each.read_text("utf-8") for each in WEB.glob("*.py")]
+    said = set(re.findall(r"""[a-z]+(?:_[a-z]+)*""", "\n".join(sources)))
+    composed = {name for name in WORDS["id"] if name.startswith(("state_", "kind_", "gap_"))}
+    assert WORDS["id"].keys() - said - composed == set()

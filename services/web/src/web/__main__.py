@@ -23,11 +23,12 @@ def main() -> int:
         sys.exit(str(error))
     # Uvicorn, when it has stopped, passes the signal on to who had it before: else it would end the process.
     shutdown.on_signals()
+    app = create(config, rules)
     uvicorn.run(
-        create(config, rules), host=config.host, port=config.port, log_config=None, access_log=False,
+        app, host=config.host, port=config.port, log_config=None, access_log=False,
         server_header=False, timeout_graceful_shutdown=STOP_SECONDS, limit_concurrency=1000,
     )  # fmt: skip
-    return 0
+    return 1 if getattr(app.state, "has_failed", False) else 0
 
 
 if __name__ == "__main__":

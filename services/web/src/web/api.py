@@ -169,7 +169,7 @@ def _gaps(gaps: Iterable[Gap]) -> list[dict[str, Any]]:
 def _period(start: datetime, end: datetime) -> Period:
     try:
         return Period(start, end)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise HTTPException(422, str(error)) from error
 
 

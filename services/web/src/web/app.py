@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+import signal
+from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rules.model import Rules
 from servicekit import heartbeat
@@ -63,7 +66,7 @@ def create(config: WebSettings, rules: Rules) -> FastAPI:
     )
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(config.web_hosts), www_redirect=False)
-    app.middleware("http")(_with_headers)
+    app.add_middleware(Headers)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 
@@ -86,6 +89,8 @@ async def _running(app: FastAPI, config: WebSettings, rules: Rules) -> AsyncIter
     app.add_exception_handler(HTTPException, _problem(shown))  # type: ignore[arg-type]
     tail.start()
     tasks = [asyncio.create_task(each) for each in (hub.run(), _refresh(now, day, news), _beat(tail))]
+    for task in tasks:
+        task.add_done_callback(lambda task: _end_if_failed(task, app))
     log.info("started", address=config.web_address, history=not history.is_off)
     try:
         yield
@@ -110,19 +115,41 @@ async def _refresh(now: SiteNow, day: LastDay, news: News) -> None:
 
 
 async def _beat(tail: Tail) -> None:
-    """Say that the service does its work: it hears from Kafka, and answers."""
+    """Say that the service does its work: it hears from Kafka, and answers. Raises RuntimeError when it never will."""
     while True:
-        if tail.is_alive() and tail.is_heard(KAFKA_SILENT_SECONDS):
+        if not tail.is_alive():
+            raise RuntimeError(tail.failure or "the thread that reads Kafka has ended")
+        if tail.is_heard(KAFKA_SILENT_SECONDS):
             heartbeat.beat()
         await asyncio.sleep(BEAT_SECONDS)  # its pace
 
 
-async def _with_headers(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await answer(request)
-    response.headers.update(HEADERS)
-    is_kept = request.url.path.startswith("/static/") and "v" in request.query_params
-    response.headers.setdefault("Cache-Control", KEPT if is_kept else "no-cache")
-    return response
+def _end_if_failed(task: asyncio.Task[None], app: FastAPI) -> None:
+    """End the process, which Docker starts again, when a part of it has ended: pages would show what is long over."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("giving up", cause=f"{type(error).__name__}: {error}", exc_info=error)
+        app.state.has_failed = True
+        signal.raise_signal(signal.SIGTERM)
+
+
+class Headers:
+    """Adds the headers to every answer, whoever gives it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        is_kept = scope["type"] == "http" and scope["path"].startswith("/static/") and b"v=" in scope["query_string"]
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                headers.setdefault("Cache-Control", KEPT if is_kept else "no-cache")
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
 
 
 def _health(tail: Tail) -> Callable[[], Response]:

@@ -55,7 +55,7 @@ class Pages:
     def page(self, name: str, request: Request, language: Language, status: int = 200, **values: Any) -> Response:  # noqa: ANN401
         """Return a page; a language that the address asks for is remembered."""
         text = self.templates.page(
-            name, language, clock=self._clock(language), site_name=self._site_name, theme=None,
+            name, language, clock=self._clock(language), site_name=self._site_name,
             wall="layar" in request.query_params, **values,
         )  # fmt: skip
         response = HTMLResponse(text, status)

@@ -15,7 +15,7 @@ from web.past.day import DAY, WIDTH, LastDay
 from web.view.curve import SPARK, Curve, Frame, curve, missing
 from web.view.levels import limits_of
 from web.view.numbers import Language
-from web.view.overview import Canary, Overview, Room, Setting, canary, is_chain_whole, overview, room
+from web.view.overview import Overview, Room, Setting, is_chain_whole, overview, room
 
 Found = TypeVar("Found")
 
@@ -73,10 +73,6 @@ class SiteNow:
     def pulses(self) -> list[float]:
         """Return how long the last tests took, in seconds."""
         return self._with(lambda site, _: [each.seconds for each in site.pulses])
-
-    def canary(self, language: Language) -> Canary:
-        """Return the test of the chain."""
-        return self._with(lambda site, now: canary(site.pulses, self.settings[language], now))
 
     def is_chain_whole(self) -> bool:
         """Return whether the alarm's way is known to work."""

@@ -1,16 +1,14 @@
 // Keeps the overview as it is: what the server tells, and that it has stopped telling.
 
-import { clock, duration, now, serverSays } from "./time.js";
+import { goOn, isStopped, stop, timeOfDay } from "./stopped.js";
+import { now, serverSays } from "./time.js";
 
 const QUIET_MS = 7000; // the server speaks every two seconds
 const AGAIN_MS = 2000;
 
 const main = document.querySelector("main[data-live]");
-const stopped = document.querySelector(".stopped");
-const zone = document.querySelector(".clock time").dataset.zone;
 let source;
 let heard = Date.now();
-let frozenSince = null;
 let testedAt = null;
 
 function text(element, value) {
@@ -138,16 +136,14 @@ function show(message) {
   if (message.order) arrange(message.order);
 }
 
-function freeze() {
-  if (frozenSince !== null) return;
-  frozenSince = now() - (Date.now() - heard) / 1000;
-  document.body.classList.add("frozen");
+function showStopped(quietMs) {
+  const isFirst = !isStopped();
+  stop(quietMs);
+  if (!isFirst) return;
   document.title = main.dataset.lost;
-  const said = main.querySelector("h1").textContent;
-  const when = `${clock(frozenSince, zone)} ${stopped.dataset.zone}`;
-  text(stopped.querySelector(".when"), when);
-  stopped.hidden = false;
   const box = main.querySelector(".verdict");
+  const said = box.querySelector("h1").textContent;
+  const when = timeOfDay(now() - quietMs / 1000);
   box.className = "verdict unknown";
   mark(box.querySelector(".mark"), "unknown");
   text(box.querySelector("h1"), main.dataset.unknown);
@@ -156,16 +152,8 @@ function freeze() {
   box.querySelector(".tally").hidden = true;
   const canary = main.querySelector(".canary");
   mark(canary.querySelector(".mark"), "silent");
-  const tested = testedAt === null ? "–" : `${clock(testedAt, zone)} ${stopped.dataset.zone}`;
+  const tested = testedAt === null ? "–" : timeOfDay(testedAt);
   text(canary.querySelector(".said"), main.dataset.tested.replace("{when}", tested));
-  for (const age of main.querySelectorAll("[data-at]")) text(age, clock(Number(age.dataset.at), zone));
-}
-
-function thaw() {
-  if (frozenSince === null) return;
-  frozenSince = null;
-  document.body.classList.remove("frozen");
-  stopped.hidden = true;
 }
 
 function connect() {
@@ -173,7 +161,7 @@ function connect() {
   source = new EventSource("/live");
   source.onmessage = (event) => {
     heard = Date.now();
-    thaw();
+    goOn();
     show(JSON.parse(event.data));
   };
   source.onerror = () => {
@@ -184,8 +172,7 @@ function connect() {
 setInterval(() => {
   const quiet = Date.now() - heard;
   if (quiet > QUIET_MS) {
-    freeze();
-    text(stopped.querySelector(".long"), duration(quiet / 1000));
+    showStopped(quiet);
     // A connection that is open and says nothing is as good as none.
     if (quiet % (3 * QUIET_MS) < 1000 && source.readyState !== EventSource.CONNECTING) connect();
   }

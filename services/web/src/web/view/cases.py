@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from messages.records import OVER, IncidentReport
 from web.view import numbers
@@ -131,10 +131,15 @@ def _more(incident: IncidentReport, setting: Setting) -> str:
 def _event(record: IncidentReport, setting: Setting) -> Event:
     state = record["state"]
     return Event(
-        iso=datetime.fromtimestamp(record["emitted_at"], UTC).isoformat(),
+        iso=_iso(record["emitted_at"]),
         time=numbers.clock(record["emitted_at"], setting.zone),
         mark=STATE_MARKS.get(state, "acknowledged"),
         level=of_severity(record["severity"]).word if state == "opened" and record["kind"] == "threshold" else "",
         word=setting.word(f"state_{state}"),
         text=record["message"],
     )
+
+
+def _iso(at: float) -> str:
+    local = numbers.local_time(at, ZoneInfo("UTC"))
+    return "" if local is None else local.isoformat()

@@ -1,13 +1,14 @@
 """Numbers, times and durations as people of a language write them. Pure."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 Language = Literal["id", "en"]
 
 MINUS = "\u2212"
+NO_TIME = "–"
 MOST_DECIMALS = 6
 YEAR, DAY, HOUR, MINUTE = 31_557_600, 86_400, 3_600, 60
 
@@ -88,14 +89,24 @@ def duration_in_full(seconds: float, language: Language) -> str:
     return duration(whole, language)
 
 
-def zone_name(zone: ZoneInfo, moment: datetime) -> str:
-    """Return what a zone is called: WIB, or what the system's tables say, such as CET or +04."""
-    return ZONES.get(zone.key) or moment.astimezone(zone).tzname() or zone.key
+def zone_name(zone: ZoneInfo, at: float) -> str:
+    """Return what a zone is called at a moment: WIB, or what the system's tables say, such as CET or +04."""
+    local = local_time(at, zone)
+    return ZONES.get(zone.key) or (local.tzname() if local else None) or zone.key
 
 
 def clock(at: float, zone: ZoneInfo) -> str:
     """Return the time of day: 21:47:12."""
-    return datetime.fromtimestamp(at, zone).strftime("%H:%M:%S")
+    local = local_time(at, zone)
+    return NO_TIME if local is None else local.strftime("%H:%M:%S")
+
+
+def local_time(at: float, zone: ZoneInfo) -> datetime | None:
+    """Return a moment in a zone, None where no calendar has it: records of others may say anything."""
+    try:
+        return datetime.fromtimestamp(at, zone)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def day(moment: datetime, language: Language) -> str:
@@ -110,7 +121,9 @@ def weekday(moment: datetime, language: Language) -> str:
 
 def moment(at: float, now: float, zone: ZoneInfo, language: Language) -> str:
     """Return a time as short as it is clear from now: 21:35, kemarin 16:20, 26 Nov 09:12, 2 Feb 2025 08:00."""
-    one, other = datetime.fromtimestamp(at, zone), datetime.fromtimestamp(now, zone)
+    one, other = local_time(at, zone), datetime.fromtimestamp(now, zone)
+    if one is None:
+        return NO_TIME
     time = one.strftime("%H:%M")
     days = (other.date() - one.date()).days
     if days == 0:
@@ -119,8 +132,3 @@ def moment(at: float, now: float, zone: ZoneInfo, language: Language) -> str:
         return f"{'kemarin' if language == 'id' else 'yesterday'} {time}"
     date = f"{one.day} {MONTHS[language][one.month - 1]}"
     return f"{date} {time}" if one.year == other.year else f"{date} {one.year} {time}"
-
-
-def at(seconds: float) -> datetime:
-    """Return a moment in UTC."""
-    return datetime.fromtimestamp(seconds, UTC)

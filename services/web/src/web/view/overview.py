@@ -9,7 +9,7 @@ from messages.records import IncidentReport
 from rules.model import Rules, Stream
 from web.live.site import Place, Pulse, Side, Site
 from web.view import numbers
-from web.view.levels import Level, is_beyond, is_stale, limits_of, of_place, of_value, streams_of
+from web.view.levels import Level, is_stale, limits_of, of_place, of_value, streams_of
 from web.view.numbers import Language
 from web.view.scale import Bar, bar_of, scale_of
 from web.view.words import WORDS
@@ -65,7 +65,7 @@ class Setting:
 
     def zone_name(self, at: float) -> str:
         """Return what the site's time zone is called."""
-        return numbers.zone_name(self.zone, numbers.at(at))
+        return numbers.zone_name(self.zone, at)
 
     def moment(self, at: float, now: float) -> str:
         """Return a time as short as it is clear."""
@@ -423,8 +423,3 @@ def _last_closed(site: Site, setting: Setting, now: float) -> str:
         place=last["entity_id"],
         label=(stream.label if stream else last["rule"]).lower(),
     )
-
-
-def beyond(setting: Setting, stream: str, entity_id: str, value: float) -> bool:
-    """Return whether a value of a place is beyond any limit."""
-    return any(is_beyond(alert, limit, value) for alert, limit in limits_of(setting.rules, stream, entity_id))

@@ -28,6 +28,9 @@ POINTS = 288
 """As many as a chart is wide enough to show."""
 
 AXIS = 8
+FIRST = datetime(2000, 1, 1, tzinfo=UTC)
+"""No sensor has measured before."""
+
 ROWS = 48
 """Of the table behind a chart, which has fewer points."""
 
@@ -101,8 +104,10 @@ class Shown:
 
 def period_of(name: str, until: datetime | None, now: datetime) -> Period:
     """Return what a range asks for: it ends at `until`, or now."""
-    end = min(until or now, now).astimezone(UTC).replace(microsecond=0)
-    return Period(end - RANGES.get(name, RANGES[DEFAULT_RANGE]), end)
+    length = RANGES.get(name, RANGES[DEFAULT_RANGE])
+    end = now if until is None else max(FIRST, min(until, now))
+    end = end.astimezone(UTC).replace(microsecond=0)
+    return Period(end - length, end)
 
 
 def frame_lines(name: str, period: Period, setting: Setting, now: datetime, width: timedelta) -> Shown:
