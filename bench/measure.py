@@ -18,7 +18,9 @@ from bench.results import Reader
 from bench.send import sending
 
 START_SECONDS = 180
-RESULT_SECONDS = 60
+RESULT_SECONDS = 240
+"""How long a result may take before it counts as missing: how late it is, is a figure of its own."""
+
 QUIET_SECONDS = 3
 POLL_SECONDS = 0.05
 PROBE_RATE = 4
