@@ -133,7 +133,7 @@ def _end_if_failed(task: asyncio.Task[None], app: FastAPI) -> None:
 
 
 class Headers:
-    """Adds the headers to every answer, whoever gives it."""
+    """Adds the headers to every answer, of a page, a file or an error."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

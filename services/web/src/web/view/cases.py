@@ -1,4 +1,4 @@
-"""Incidents as they are shown: in a list, and one with its life. Pure. What is said of each is as in the log."""
+"""Incidents as they are shown: in a list, and one with its life. Pure. The sentences about each are the log's."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

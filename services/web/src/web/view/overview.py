@@ -248,7 +248,7 @@ def _measure(stream: str, place: Place, setting: Setting, now: float) -> Measure
 
 
 def limits_in_words(uppers: Sequence[float], lowers: Sequence[float], stream: Stream, setting: Setting) -> str:
-    """Return the limits as they are said: `batas 2 sampai 8 °C`."""
+    """Return the limits in words: `batas 2 sampai 8 °C`."""
     high = f"{numbers.limit(min(uppers), setting.language)} {stream.unit}" if uppers else None
     low = numbers.limit(max(lowers), setting.language) if lowers else None
     if high and low:

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 MARGIN = 0.6
-"""How far the bar goes beyond two limits, as a share of what is between them."""
+"""How far the bar reaches beyond two limits, as a share of what is between them."""
 
 INSIDE, OUTSIDE = 0.5, 0.25
-"""How far it goes on both sides of a lone limit, as a share of that."""
+"""How far it reaches on both sides of a lone limit, as a share of that."""
 
 LEAST = 5.0
-"""As far it goes in any case, in the stream's unit."""
+"""As far it reaches in any case, in the stream's unit."""
 
 
 @dataclass(frozen=True)
