@@ -65,3 +65,11 @@ def test_what_is_missing_between_points_is_a_gap() -> None:
     (between, after) = missing(points(*range(10), *range(20, 30)), FRAME)
     assert (between.start, between.end) == (START + 10 * MINUTE, START + 20 * MINUTE)
     assert (after.start, after.end) == (START + 30 * MINUTE, START + 60 * MINUTE)
+
+
+def test_a_slow_sensor_has_a_line_too() -> None:
+    """It reports each ten minutes, and a point is a minute long."""
+    found = points(*range(0, 60, 10))
+    drawn = curve(found, missing(found, FRAME), FRAME, PLOT)
+    assert drawn is not None
+    assert (drawn.mean.count("M"), drawn.holes) == (1, ())

@@ -1,5 +1,6 @@
 """Words, numbers, levels, bars and the order of the rooms."""
 
+import dataclasses
 import re
 import string
 from pathlib import Path
@@ -11,7 +12,7 @@ from messages.records import LAST_MOMENT
 from web.live.site import Site
 from web.view import numbers
 from web.view.cases import detail
-from web.view.levels import Level, of_place
+from web.view.levels import Level
 from web.view.numbers import Language
 from web.view.overview import canary, natural, overview, room
 from web.view.scale import Scale, bar_of, scale_of
@@ -86,13 +87,13 @@ def test_both_languages_have_the_same_words_with_the_same_places() -> None:
 )
 def test_a_place_is_as_bad_as_its_worst_value(suhu: float | None, kelembaban: float | None, level: Level) -> None:
     place = site(status("G1", suhu, kelembaban)).places["G1"]
-    assert of_place(rules(), place, NOW) is level
+    assert room(place, setting(), NOW).level is level
 
 
 def test_an_open_incident_keeps_a_place_bad_when_its_value_is_back() -> None:
     found = site(status("G1", 75.0, 60.0))
     found.take_incident(incident("G1"))
-    assert of_place(rules(), found.places["G1"], NOW) is Level.CRITICAL
+    assert room(found.places["G1"], setting(), NOW).level is Level.CRITICAL
 
 
 def test_a_value_that_is_too_old_is_unknown_and_never_well() -> None:
@@ -102,11 +103,27 @@ def test_a_value_that_is_too_old_is_unknown_and_never_well() -> None:
     assert shown.status == "Data tidak lengkap (tidak ada data sejak 20 detik)"
 
 
+def test_a_sensor_s_clock_that_is_a_little_behind_makes_no_value_unknown() -> None:
+    """Kafka got it just now; what was kept on the way for long is old all the same."""
+    behind = status("G1", 75.0, 60.0, NOW - 40, received_at=NOW)
+    assert room(site(behind).places["G1"], setting(), NOW).level is Level.WELL
+    kept = status("G1", 75.0, 60.0, NOW - 1200, received_at=NOW)
+    assert room(site(kept).places["G1"], setting(), NOW).level is Level.UNKNOWN
+
+
+def test_what_kafka_got_long_ago_is_unknown_though_it_is_read_only_now() -> None:
+    backlog = status("G1", 75.0, 60.0, NOW - 60)
+    found = Site(rules())
+    found.take_status(backlog, NOW)
+    assert room(found.places["G1"], setting(), NOW).level is Level.UNKNOWN
+
+
 def test_a_limit_of_its_own_counts() -> None:
     own = rules()
     alerts = own.alerts | {"suhu_tinggi": own.alerts["suhu_tinggi"].model_copy(update={"overrides": {"G1": 8.0}})}  # type: ignore[operator]
     own = own.model_copy(update={"alerts": alerts})
-    assert of_place(own, site(status("G1", 9.0, 60.0)).places["G1"], NOW) is Level.CRITICAL
+    shown = room(site(status("G1", 9.0, 60.0)).places["G1"], dataclasses.replace(setting(), rules=own), NOW)
+    assert shown.level is Level.CRITICAL
 
 
 def test_the_worst_comes_first_then_the_oldest_then_by_number() -> None:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, select, text
 
-from history.series import Point
+from history.series import Point, thinned_columns
 from history.tables import minute, sensor
 
 
@@ -21,18 +21,10 @@ class Recent:
 def recent(connection: Connection, since: datetime, width: timedelta, origin: datetime) -> list[Recent]:
     """Return the points of all places from `since` on, each `width` long, counted from `origin`."""
     rows = connection.execute(
-        select(
-            sensor.c.entity_id,
-            sensor.c.stream,
-            func.date_bin(width, minute.c.minute, origin).label("at"),
-            func.min(minute.c.min).label("min"),
-            (func.sum(minute.c.sum) / func.sum(minute.c.n)).label("mean"),
-            func.max(minute.c.max).label("max"),
-            func.sum(minute.c.n).label("n"),
-        )
+        select(sensor.c.entity_id, sensor.c.stream, *thinned_columns(minute, width, origin))
         .join(sensor, sensor.c.id == minute.c.sensor)
         .where(minute.c.minute >= since)
         .group_by(sensor.c.entity_id, sensor.c.stream, text("3"))
         .order_by(text("3"))
     )
-    return [Recent(row.entity_id, row.stream, Point(row.at, row.min, row.mean, row.max, row.n)) for row in rows]
+    return [Recent(row.entity_id, row.stream, Point(*row[2:])) for row in rows]

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import ColumnElement, Connection, Table, func, select, text
 
 from history.figures import watched_times
 from history.gaps import Gap, Reported, gaps, kind_of
@@ -46,25 +47,17 @@ def series(
     """
     now = now or datetime.now(UTC)
     names = sensors_of(connection, entity_id, stream)
-    table, unit = (minute, timedelta(minutes=1)) if period.end - period.start <= MINUTES_AT_MOST else (hour, HOUR)
-    width = max(unit, unit * -(-(period.end - period.start) // (unit * points)))
+    table, width = resolution(period, points)
     begin = table.c[table.name]
     rows = connection.execute(
-        select(
-            table.c.sensor,
-            func.date_bin(width, begin, period.start).label("at"),
-            func.min(table.c.min).label("min"),
-            (func.sum(table.c.sum) / func.sum(table.c.n)).label("mean"),
-            func.max(table.c.max).label("max"),
-            func.sum(table.c.n).label("n"),
-        )
+        select(table.c.sensor, *thinned_columns(table, width, period.start))
         .where(table.c.sensor.in_(list(names)), begin >= period.start, begin < period.end)
         .group_by(table.c.sensor, text("2"))
         .order_by(table.c.sensor, text("2"))
     ).all()
     thinned: dict[int, list[Point]] = {}
     for row in rows:
-        thinned.setdefault(row.sensor, []).append(Point(row.at, row.min, row.mean, row.max, row.n))
+        thinned.setdefault(row.sensor, []).append(Point(*row[1:]))
     watched = watched_times(connection, canary, period)
     found = []
     for number, its_points in thinned.items():
@@ -73,6 +66,24 @@ def series(
             Series(names[number], tuple(its_points), tuple(Gap(*each, kind_of(each, watched)) for each in holes))
         )
     return sorted(found, key=lambda each: each.sensor_id)
+
+
+def resolution(period: Period, points: int) -> tuple[Table, timedelta]:
+    """Return from which table a period is shown with at most so many points, and how long a point is."""
+    length = period.end - period.start
+    table, unit = (minute, timedelta(minutes=1)) if length <= MINUTES_AT_MOST else (hour, HOUR)
+    return table, max(unit, unit * -(-length // (unit * points)))
+
+
+def thinned_columns(table: Table, width: timedelta, origin: datetime) -> list[ColumnElement[Any]]:
+    """Return what a `Point` has, in its order, of rows that are grouped by the first, `at`."""
+    return [
+        func.date_bin(width, table.c[table.name], origin).label("at"),
+        func.min(table.c.min).label("min"),
+        (func.sum(table.c.sum) / func.sum(table.c.n)).label("mean"),
+        func.max(table.c.max).label("max"),
+        func.sum(table.c.n).label("n"),
+    ]
 
 
 def _reported(connection: Connection, table: Table, sensor: int, period: Period) -> list[Reported]:

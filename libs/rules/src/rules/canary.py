@@ -14,6 +14,9 @@ NAME = "kenari"
 
 ENTITY = "spark-monitor"
 
+PULSE_SECONDS = 5
+"""Between two of its readings."""
+
 STREAM = Stream(
     topic=CANARY,
     entity_field="monitor",

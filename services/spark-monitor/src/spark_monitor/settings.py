@@ -7,45 +7,12 @@ from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
-from sqlalchemy import Engine
 
-from history.database import engine
+from history.settings import DatabaseSettings, unless_off
+from rules.settings import RulesSettings, may_be_read
 from servicekit.old_name import old_display
 from servicekit.settings import ReadableFile, ServiceSettings
-from servicekit.unreadable import why_unreadable
 from spark_monitor import time_zones
-
-RULES = "rules.yaml"
-"""The file in CONFIG_DIR."""
-
-PASSWORD = "password"  # noqa: S105 - it is a file's name
-"""The file in DATABASE_PASSWORD_FILE, where that is a folder: the one that the stack's own database has put it in."""
-
-
-def _may_be_read(file: Path | None) -> Path | None:
-    if file is None:
-        return None
-    try:
-        file.open("rb").close()
-    except PermissionError as error:
-        raise ValueError(why_unreadable(error)) from error
-    except OSError:
-        return file  # what else is wrong with it is told where it is read: not every command needs it
-    return file
-
-
-def _may_be_looked_into(folder: Path) -> Path:
-    try:
-        (folder / RULES).open("rb").close()
-    except PermissionError as error:
-        raise ValueError(why_unreadable(error, "chmod -R go+rX <folder>")) from error
-    except OSError:
-        return folder  # it has no rules
-    return folder
-
-
-def _unless_off(address: str | None) -> str | None:
-    return None if address == "off" else address
 
 
 def _is_time_zone(name: str) -> str:
@@ -54,8 +21,10 @@ def _is_time_zone(name: str) -> str:
     return name
 
 
-class MonitorSettings(ServiceSettings):
+class MonitorSettings(ServiceSettings, RulesSettings, DatabaseSettings):
     """What spark-monitor reads; the names are the fields' in capitals."""
+
+    application = "spark-monitor"
 
     checkpoint_dir: Annotated[Path, Field(description="a folder")] = Path(".local/checkpoints")
     checkpoint_location: Annotated[
@@ -65,9 +34,6 @@ class MonitorSettings(ServiceSettings):
             description="an address like s3a://bucket/folder, or nothing",
         ),
     ] = None
-    rules_file: Annotated[Path | None, AfterValidator(_may_be_read), Field(description="a file, or nothing")] = None
-    config_dir: Annotated[Path, AfterValidator(_may_be_looked_into), Field(description="a folder")] = Path("config")
-    shipped_rules_file: Annotated[Path, Field(description="a file")] = Path("services/spark-monitor/rules.yaml")
     spark_jars_dir: Annotated[Path, Field(description="the folder with the connector's jars")] = Path(".local/jars")
     checkpoint_minutes: Annotated[int, Field(ge=1, le=60, description="whole minutes, 1 to 60")] = 5
     driver_memory: Annotated[str, Field(pattern=r"^\d+[mg]$", description="a size like 512m or 2g")] = "512m"
@@ -79,23 +45,11 @@ class MonitorSettings(ServiceSettings):
         ReadableFile | None, Field(description="a file with more settings of Spark's, or nothing")
     ] = None
     executor_memory: Annotated[str, Field(pattern=r"^\d+[mg]$", description="a size like 512m or 2g")] = "512m"
-    database_url: Annotated[
-        str | None,
-        Field(
-            repr=False,  # it may hold a password
-            pattern=r"^postgresql://\S*/\S+$",
-            description="an address like postgresql://user@host:5432/database, or off",
-        ),
-        BeforeValidator(_unless_off),
-    ] = None
-    database_password_file: Annotated[
-        Path | None, Field(description="a file with the password, an empty one for none, or a folder with the file")
-    ] = None
     history_minute_days: Annotated[int, Field(ge=1, le=36_500, description="whole days, 1 to 36500")] = 1830
     archive_location: Annotated[
         str | None,
         Field(description="a folder, an address like s3a://bucket/folder, or off"),
-        BeforeValidator(_unless_off),
+        BeforeValidator(unless_off),
     ] = None
     archive_days: Annotated[int, Field(ge=1, le=36_500, description="whole days, 1 to 36500")] = 1830
     starting_offsets: Annotated[Literal["earliest", "latest"], Field(description="earliest or latest")] = "earliest"
@@ -106,34 +60,14 @@ class MonitorSettings(ServiceSettings):
     )
 
     @model_validator(mode="after")
-    def _password_may_be_read(self) -> Self:
+    def _passwordmay_be_read(self) -> Self:
         # Without an address nobody reads it, and compose.yaml's own is not for everybody under every umask.
         if self.database_url is not None:
             try:
-                _may_be_read(self.database_password_file)
+                may_be_read(self.database_password_file)
             except ValueError as error:
                 raise ValueError(f"DATABASE_PASSWORD_FILE={str(self.database_password_file)!r}: {error}") from error
         return self
-
-    @cached_property
-    def database(self) -> Engine | None:
-        """The way to the history's database; None without DATABASE_URL."""
-        if self.database_url is None:
-            return None
-        return engine(self.database_url, password=self._database_password, application="spark-monitor")
-
-    def _database_password(self) -> str | None:
-        """Return the password, if there is one. Raises OSError."""
-        file = self.database_password_file
-        if file is None:
-            return None
-        return (file / PASSWORD if file.is_dir() else file).read_text("utf-8").strip() or None
-
-    @property
-    def rules(self) -> Path:
-        """The file of the rules: RULES_FILE, else the one in `config_dir`, else the shipped one."""
-        own = self.config_dir / RULES
-        return self.rules_file or (own if own.exists() else self.shipped_rules_file)
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -179,7 +179,7 @@ def _room(room: Room) -> dict[str, Any]:
         "level": room.level.word,
         "status": room.status,
         "values": {
-            each.stream: {"value": each.value, "unit": each.unit.strip(), "level": each.level, "at": each.at}
+            each.stream: {"value": each.value, "unit": each.unit.strip(), "level": each.level.word, "at": each.at}
             for each in room.measures
         },
     }

@@ -10,12 +10,11 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 from sqlalchemy import Connection
-from starlette.concurrency import run_in_threadpool
 
 from history import incidents as past_incidents
 from history.figures import figures
 from history.period import Period
-from history.series import Series, series
+from history.series import Series, resolution, series
 from messages.records import IncidentReport
 from rules import canary
 from web.live.hub import Hub
@@ -31,6 +30,7 @@ COOKIE_SECONDS = 365 * 24 * 3600
 
 CANARY_PLACE = (canary.ENTITY, canary.NAME)
 ENDED_DAYS = 7
+ENDED_AT_MOST = 200
 
 
 class Pages:
@@ -48,9 +48,7 @@ class Pages:
         ages = {each.stream: _age(each.at, now, setting) for each in room.measures} | {
             "": _age(room.age_at, now, setting)
         }
-        return self.templates.page(
-            "room.html", language, room=room, now=now, ages=ages, sparks=self.now.sparks(room, language)
-        )
+        return self.templates.page("room.html", language, room=room, ages=ages, sparks=self.now.sparks(room, language))
 
     def page(self, name: str, request: Request, language: Language, status: int = 200, **values: Any) -> Response:  # noqa: ANN401
         """Return a page; a language that the address asks for is remembered."""
@@ -113,7 +111,7 @@ def router(pages: Pages, hub: Hub, versions: Sequence[tuple[str, str]]) -> APIRo
         period = past.period_of(name, until, moment)
         shown, found_cases = _past_of(pages, room, setting, name=name, period=period, now=moment)
         return pages.page(
-            "place.html", request, language, here="", place=entity_id, room=room, now=now, past=shown, range=name,
+            "place.html", request, language, here="", place=entity_id, room=room, past=shown, range=name,
             ranges=[(each, setting.word(each)) for each in past.RANGES], cases=found_cases,
             ages={each.stream: _age(each.at, now, setting) for each in room.measures},
         )  # fmt: skip
@@ -123,7 +121,7 @@ def router(pages: Pages, hub: Hub, versions: Sequence[tuple[str, str]]) -> APIRo
         language = language_of(request)
         setting, now = pages.now.settings[language], time.time()
         live = pages.now.incidents()
-        ended, problem = _ended(pages, setting, now, None)
+        ended, problem = _ended(pages, setting, now)
         limits = cases.of_limits(live)
         shown = cases.open_ones(limits, setting, now)
         head = (
@@ -138,9 +136,9 @@ def router(pages: Pages, hub: Hub, versions: Sequence[tuple[str, str]]) -> APIRo
         )  # fmt: skip
 
     @found.get("/sistem")
-    async def system(request: Request) -> Response:
+    def system(request: Request) -> Response:
         language = language_of(request)
-        answer = None if pages.history.is_off else await run_in_threadpool(pages.history.answer_seconds)
+        answer = None if pages.history.is_off else pages.history.answer_seconds()
         return pages.page(
             "system.html", request, language, here="system", versions=versions,
             **_system(pages, hub, answer, pages.now.settings[language], language),
@@ -161,6 +159,7 @@ def _past_of(
     pages: Pages, room: Room, setting: Setting, *, name: str, period: Period, now: datetime
 ) -> tuple[past.Shown, list[cases.Case]]:
     """Return a place's history and its incidents; with what is wrong where the database can't be asked."""
+    _, width = resolution(period, past.POINTS)
 
     def ask(connection: Connection) -> tuple[dict[str, list[Series]], list[past.FiguresRow], list[IncidentReport]]:
         found = {
@@ -180,12 +179,11 @@ def _past_of(
     try:
         found, rows, records = pages.history.ask(ask)
     except NoHistory as problem:
-        empty = past.frame_lines(name, period, setting, now, past.width_of((), period))
+        empty = past.frame_lines(name, period, width, setting, now)
         live = [each for each in pages.now.incidents() if each["entity_id"] == room.entity_id]
         said = setting.word("history_off" if problem.is_off else "no_history")
         return replace(empty, problem=said), cases.open_ones(live, setting, now.timestamp())
-    width = past.width_of([one for each in found.values() for one in each], period)
-    frame = past.frame_lines(name, period, setting, now, width)
+    frame = past.frame_lines(name, period, width, setting, now)
     charts = [
         past.chart((stream, room.entity_id), each, period, width, setting, incidents=records)
         for stream, each in found.items()
@@ -194,12 +192,14 @@ def _past_of(
     return shown, [cases.case(each, setting, now.timestamp()) for each in records]
 
 
-def _ended(pages: Pages, setting: Setting, now: float, entity_id: str | None) -> tuple[list[cases.Case], str]:
+def _ended(pages: Pages, setting: Setting, now: float) -> tuple[list[cases.Case], str]:
     """Return the incidents that ended lately, the newest first, and what is wrong with the history, if anything is."""
     end = datetime.fromtimestamp(now, UTC)
     period = Period(end - timedelta(days=ENDED_DAYS), end)
     try:
-        records = pages.history.ask(lambda connection: past_incidents.incidents(connection, period, entity_id, 200))
+        records = pages.history.ask(
+            lambda connection: past_incidents.incidents(connection, period, at_most=ENDED_AT_MOST)
+        )
     except NoHistory as problem:
         return [], setting.word("history_off" if problem.is_off else "no_history")
     found = [cases.case(cast(IncidentReport, each), setting, now) for each in records]
@@ -228,13 +228,14 @@ def _system(pages: Pages, hub: Hub, answer: float | None, setting: Setting, lang
     word, count, now = setting.word, setting.count, time.time()
     shown, tests = pages.now.overview(language), sorted(pages.now.pulses())
     whole, newest = pages.now.is_chain_whole(), pages.now.newest()
-    faults = [each for each in pages.now.incidents() if each["kind"] != "threshold"]
+    live = pages.now.incidents()
+    limits = len(cases.of_limits(live))
+    faults = len(live) - limits
     if pages.history.is_off:
         database = word("off")
     else:
         database = word("unreachable") if answer is None else word("reachable", ms=count(round(answer * 1000)))
     results = word("answered" if whole else "silent_now", ago=setting.ago(now - newest)) if newest else word("untested")
-    limits = len(cases.of_limits(pages.now.incidents()))
     count_of_open = word("open_incidents", count=count(limits)) if limits else word("no_incidents")
     tested = f"p50 {count(round(tests[len(tests) // 2] * 1000))} ms" if tests else word("untested")
     places = word("places_known", count=count(len(shown.rooms)), places=setting.places(len(shown.rooms)))
@@ -256,7 +257,7 @@ def _system(pages: Pages, hub: Hub, answer: float | None, setting: Setting, lang
             {
                 "name": word("kafka"),
                 "lines": [results],
-                "link": word("sensors_silent", count=count(len(faults))),
+                "link": word("sensors_silent", count=count(faults)),
                 "problem": bool(faults),
             },
             {"name": word("spark"), "lines": [tested], "link": "", "problem": not whole},

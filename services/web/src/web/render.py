@@ -38,7 +38,4 @@ class Templates:
 
     def page(self, name: str, language: Language, **values: Any) -> str:  # noqa: ANN401 - what the template asks for
         """Return a page in a language."""
-        words = WORDS[language]
-        return self._environment.get_template(name).render(
-            t=words, lang=language, say=lambda word, **filled: words[word].format(**filled), **values
-        )
+        return self._environment.get_template(name).render(t=WORDS[language], lang=language, **values)

@@ -13,7 +13,7 @@ from web.live.site import Site
 from web.live.tail import Tail
 from web.past.day import DAY, WIDTH, LastDay
 from web.view.curve import SPARK, Curve, Frame, curve, missing
-from web.view.levels import limits_of
+from web.view.levels import Limits
 from web.view.numbers import Language
 from web.view.overview import Overview, Room, Setting, is_chain_whole, overview, room
 
@@ -94,10 +94,8 @@ class SiteNow:
 
     def _spark(self, entity_id: str, stream: str, language: Language) -> Spark:
         setting, now = self.settings[language], datetime.now(UTC)
-        known = limits_of(self._rules, stream, entity_id)
-        uppers = [limit for alert, limit in known if alert.is_upper]
-        lowers = [limit for alert, limit in known if not alert.is_upper]
-        frame = Frame(now - DAY, now, WIDTH, uppers, lowers)
+        limits = Limits.of(self._rules, stream, entity_id)
+        frame = Frame(now - DAY, now, WIDTH, limits.uppers, limits.lowers)
         points = [point for point in self._day.points(entity_id, stream) if point.at >= frame.start]
         drawn, of = curve(points, missing(points, frame), frame, SPARK), self._rules.streams[stream]
         if drawn is None:

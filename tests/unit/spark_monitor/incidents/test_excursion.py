@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_monitor.incidents.excursion import Excursion, Limit, Sampling
+from rules.limit import Limit
+from spark_monitor.incidents.excursion import Excursion, Sampling
 
 ABOVE_80 = Limit("above", 80.0, 1.0)
 EACH_SECOND = Sampling(1.0, 5.0, is_celsius=True)

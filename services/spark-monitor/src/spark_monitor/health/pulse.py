@@ -25,7 +25,6 @@ from spark_monitor.incidents.records import to_json
 log = structlog.get_logger()
 
 ASK_SECONDS = 1
-PULSE_SECONDS = 5
 ANSWER_SECONDS = 3
 ACKNOWLEDGED_SECONDS = 0.5
 
@@ -104,7 +103,7 @@ class Pulse(threading.Thread):
             self._outbox.send(self._send_record)
             if self._begin.is_set() and (self._is_urgent.is_set() or time.monotonic() >= pulse_at):
                 self._is_urgent.clear()
-                pulse_at = time.monotonic() + PULSE_SECONDS
+                pulse_at = time.monotonic() + canary.PULSE_SECONDS
                 self._send_pulse()
                 # What is acknowledged a second later, when it is looked at next, would show Kafka's time that badly.
                 self._producer.flush(ACKNOWLEDGED_SECONDS)

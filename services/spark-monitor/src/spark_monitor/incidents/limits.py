@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property, partial
 from zoneinfo import ZoneInfo
 
-from spark_monitor.incidents.excursion import ABOVE, Excursion, Limit, Sampling
+from rules.limit import ABOVE, Limit
+from spark_monitor.incidents.excursion import Excursion, Sampling
 from spark_monitor.incidents.records import Journal
 from spark_monitor.incidents.state import LimitState, SensorLimit, StreamState
 from spark_monitor.incidents.timers import Timer

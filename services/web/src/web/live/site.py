@@ -17,10 +17,14 @@ PLACES_AT_MOST = 20_000
 
 @dataclass(slots=True)
 class Side:
-    """A stream's value in a status, and when it was measured; None where it is missing, or was never told."""
+    """A stream's value in a status, and when it was measured; None where it is missing, or was never told.
+
+    `received_at` is when Kafka got it.
+    """
 
     value: float | None = None
     at: float | None = None
+    received_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -37,6 +41,11 @@ class Place:
     statuses: dict[str, Status] = field(default_factory=dict)
     incidents: dict[str, IncidentReport] = field(default_factory=dict)
     seen_at: float = 0.0
+
+    @property
+    def beyond(self) -> list[IncidentReport]:
+        """The open incidents that are of a limit."""
+        return [each for each in self.incidents.values() if each["kind"] == "threshold"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +83,12 @@ class Site:
         place.seen_at = max(place.seen_at, written_at)
         figures: Mapping[str, Any] = status
         for stream in self._streams.get(status["rule"], ()):
-            age = figures.get(f"{stream}_age_seconds")
-            at = None if age is None else status["event_time"] - age
-            side = place.sides.get(stream, Side())
-            place.sides[stream] = Side(figures.get(stream), side.at if at is None else at)
+            side = place.sides.setdefault(stream, Side())
+            side.value = figures.get(stream)
+            if (age := figures.get(f"{stream}_age_seconds")) is not None:
+                side.at = status["event_time"] - age
+                came = status["received_at"] - (0.0 if stream == status["stream"] else age)
+                side.received_at = max(side.received_at, came)
         return place.entity_id
 
     def take_incident(self, incident: IncidentReport) -> str | None:

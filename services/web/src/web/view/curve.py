@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
+from statistics import median
 
-from history.gaps import Gap
+from history.gaps import INTERVALS, Gap
 from history.series import Point, Series
 
 PADDING = 0.05
@@ -148,20 +149,30 @@ def missing(points: Sequence[Point], frame: Frame) -> list[Gap]:
     """Return the gaps of thinned points, where nothing else is known: each is of whole points."""
     if not points:
         return []
-    edges = [point.at for point in points]
-    found = [Gap(one + frame.width, other, "sensor") for one, other in pairwise(edges) if other - one > frame.width]
-    if frame.end - edges[-1] > 2 * frame.width:
-        found.append(Gap(edges[-1] + frame.width, frame.end, "sensor"))
+    allowed, last = _allowed(points, frame.width), points[-1].at
+    found = [
+        Gap(one.at + frame.width, other.at, "sensor") for one, other in pairwise(points) if other.at - one.at > allowed
+    ]
+    if frame.end - last > allowed:
+        found.append(Gap(last + frame.width, frame.end, "sensor"))
     return found
+
+
+def _allowed(points: Sequence[Point], width: timedelta) -> timedelta:
+    """Return how far two points may be apart without a gap between them: a slow sensor has few."""
+    apart = [(other.at - one.at).total_seconds() for one, other in pairwise(points)]
+    usual = timedelta(seconds=median(apart)) if apart else width
+    return INTERVALS * max(width, usual)
 
 
 def _runs(points: Sequence[Point], gaps: Sequence[Gap], width: timedelta) -> Iterable[list[Point]]:
     """Yield the points between two gaps."""
     run: list[Point] = []
+    allowed = _allowed(points, width)
     for point in points:
         if run:
             before = run[-1].at
-            is_apart = point.at - before > 2 * width
+            is_apart = point.at - before > allowed
             is_cut = any(gap.start < point.at + width / 2 and gap.end > before + width / 2 for gap in gaps)
             if is_apart or is_cut:
                 yield run

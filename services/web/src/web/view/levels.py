@@ -1,16 +1,19 @@
-"""How bad something is: the level of a value, of a place. Pure. Times are epoch seconds, at the clock `now`."""
+"""How bad something is: limits with their levels, and what is too old to be judged. Pure. Times are epoch seconds."""
 
-import operator
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
+from typing import Self
 
-from rules.model import SILENT_INTERVALS, Alert, Rules
-from web.live.site import Place, Side
+from rules.limit import ABOVE, Limit
+from rules.model import SILENT_INTERVALS, Rules
+from web.live.site import Place
 
 SHORTEST_STALE_SECONDS = 15
-"""What came later than that is no news, however often its sensor reports."""
+"""What came longer ago than that is no news, however often its sensor reports."""
 
-COMPARE = {"above": operator.gt, "at_least": operator.ge, "below": operator.lt, "at_most": operator.le}
+CLOCK_SECONDS = 300
+"""So much may a sensor's clock be behind Kafka's; what is older was kept somewhere on the way."""
 
 
 class Level(IntEnum):
@@ -32,46 +35,54 @@ def of_severity(severity: str) -> Level:
     return Level.CRITICAL if severity == "critical" else Level.WARNING
 
 
-def limits_of(rules: Rules, stream: str, entity_id: str) -> list[tuple[Alert, float]]:
-    """Return the alerts on a stream with the limits that they have for a place."""
-    return [(alert, alert.overrides.get(entity_id, alert.threshold)) for alert in rules.alerts_of(stream).values()]
+@dataclass(frozen=True)
+class Limits:
+    """What bounds a stream's values at a place: each limit, and how bad it is to be beyond it."""
 
+    known: tuple[tuple[Limit, Level], ...]
 
-def is_beyond(alert: Alert, limit: float, value: float) -> bool:
-    """Return whether a value is beyond a limit."""
-    return bool(COMPARE[alert.comparison](value, limit))
+    @classmethod
+    def of(cls, rules: Rules, stream: str, entity_id: str) -> Self:
+        """Return the limits that hold for a place."""
+        return cls(
+            tuple(
+                (Limit.of(alert, entity_id), of_severity(alert.incident.severity if alert.incident else "warning"))
+                for alert in rules.alerts_of(stream).values()
+            )
+        )
+
+    @property
+    def uppers(self) -> list[float]:
+        """The limits above which it is bad, the strictest first."""
+        return sorted(limit.threshold for limit, _ in self.known if limit.comparison in ABOVE)
+
+    @property
+    def lowers(self) -> list[float]:
+        """The limits below which it is bad, the strictest first."""
+        return sorted((limit.threshold for limit, _ in self.known if limit.comparison not in ABOVE), reverse=True)
+
+    @property
+    def worst(self) -> Level:
+        """How bad it can be."""
+        return max((level for _, level in self.known), default=Level.WELL)
+
+    def level(self, value: float) -> Level:
+        """Return how bad a value is."""
+        return max((level for limit, level in self.known if limit.is_beyond(value)), default=Level.WELL)
 
 
 def is_stale(rules: Rules, stream: str, place: Place, now: float) -> bool:
-    """Return whether a stream's value of a place is too old to say how it is now."""
-    at = place.sides.get(stream, Side()).at
-    if at is None:
+    """Return whether a stream's value of a place is too old to say how it is now.
+
+    What Kafka got lately is new, though its sensor's clock is some minutes behind.
+    """
+    side = place.sides.get(stream)
+    if side is None or side.at is None:
         return True
     silence = rules.streams[stream].silence
     interval = silence.intervals.get(place.entity_id, silence.interval) if silence else 0.0
-    return now - at > max(SHORTEST_STALE_SECONDS, SILENT_INTERVALS * interval)
-
-
-def of_value(rules: Rules, stream: str, place: Place, now: float) -> Level:
-    """Return the level of a stream's value."""
-    value = place.sides.get(stream, Side()).value
-    if value is None or is_stale(rules, stream, place, now):
-        return Level.UNKNOWN
-    return max(
-        (
-            of_severity(alert.incident.severity if alert.incident else "warning")
-            for alert, limit in limits_of(rules, stream, place.entity_id)
-            if is_beyond(alert, limit, value)
-        ),
-        default=Level.WELL,
-    )
-
-
-def of_place(rules: Rules, place: Place, now: float) -> Level:
-    """Return the level of a place: the worst of its values and of its open incidents."""
-    incidents = (of_severity(each["severity"]) for each in place.incidents.values() if each["kind"] == "threshold")
-    values = (of_value(rules, stream, place, now) for stream in streams_of(rules, place))
-    return max((*values, *incidents), default=Level.WELL)
+    allowed = max(SHORTEST_STALE_SECONDS, SILENT_INTERVALS * interval)
+    return now - side.received_at > allowed or now - side.at > allowed + CLOCK_SECONDS
 
 
 def streams_of(rules: Rules, place: Place) -> Sequence[str]:

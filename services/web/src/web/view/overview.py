@@ -6,26 +6,24 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from messages.records import IncidentReport
+from rules.canary import PULSE_SECONDS
 from rules.model import Rules, Stream
-from web.live.site import Place, Pulse, Side, Site
+from web.live.site import PULSES, Place, Pulse, Side, Site
 from web.view import numbers
-from web.view.levels import Level, is_stale, limits_of, of_place, of_value, streams_of
+from web.view.levels import Level, Limits, is_stale, of_severity, streams_of
 from web.view.numbers import Language
 from web.view.scale import Bar, bar_of, scale_of
 from web.view.words import WORDS
 
-PULSE_SECONDS = 5
-"""How often the canary sends one."""
-
-PULSE_LATE_SECONDS = 10
+PULSE_LATE_SECONDS = 2 * PULSE_SECONDS
 CHAIN_BROKEN_SECONDS = 20
 """Without a test that came back nobody knows how the places are."""
 
 SLOT, STROKE, MIDDLE = 4, 2.5, 6
 """Of the strokes for the tests, in units of their picture."""
 
-FAULT_KINDS = ("silent", "clock", "fault")
-MARKS = {"silent": "silent", "clock": "clock", "fault": "stuck"}
+FAULTS = {"silence": ("silent", "silent"), "clock": ("clock", "clock"), "fault": ("fault", "stuck")}
+"""Of each kind of record about a sensor the word and the mark, in the order in which they are shown."""
 
 PLACE_WORDS: Mapping[Language, tuple[str, str]] = {"id": ("gudang", "gudang"), "en": ("warehouse", "warehouses")}
 
@@ -59,10 +57,6 @@ class Setting:
         least = 0 if stream.value_type == "integer" else 1
         return numbers.number(value, numbers.decimals_of(value, limits, least), self.language)
 
-    def clock(self, at: float) -> str:
-        """Return the time of day with its zone: 21:47:12 WIB."""
-        return f"{numbers.clock(at, self.zone)} {self.zone_name(at)}"
-
     def zone_name(self, at: float) -> str:
         """Return what the site's time zone is called."""
         return numbers.zone_name(self.zone, at)
@@ -79,7 +73,7 @@ class Measure:
     stream: str
     label: str
     unit: str
-    level: str
+    level: Level
     value: float | None
     text: str
     described: str
@@ -199,58 +193,57 @@ def natural(name: str) -> tuple[object, ...]:
 
 
 def room(place: Place, setting: Setting, now: float) -> Room:
-    """Return a place as it is shown."""
-    level = of_place(setting.rules, place, now)
+    """Return a place as it is shown: as bad as the worst of its values and of its open incidents."""
     measures = tuple(_measure(stream, place, setting, now) for stream in streams_of(setting.rules, place))
-    worst = _worst(place)
-    begun = None if worst is None else worst["opened_at"]
-    ages = [each.at for each in measures if each.at is not None]
+    limits = place.beyond
+    level = max(
+        (*(each.level for each in measures), *(of_severity(each["severity"]) for each in limits)), default=Level.WELL
+    )
+    worst = _worst(limits)
     return Room(
         entity_id=place.entity_id,
         level=level,
-        status=_status(place, setting, now),
+        status=_status(place, worst, setting, now),
         since=_since(worst, setting, now) if worst is not None else "",
         measures=measures,
         remarks=tuple(_remarks(place, level, setting)),
-        begun_at=begun,
-        age_at=min(ages, default=None),
+        begun_at=None if worst is None else worst["opened_at"],
+        age_at=min((each.at for each in measures if each.at is not None), default=None),
     )
 
 
-def _worst(place: Place) -> IncidentReport | None:
-    """Return the open incident that speaks for the place: the most severe, of those the oldest."""
-    limits = [each for each in place.incidents.values() if each["kind"] == "threshold"]
-    return min(limits, key=lambda each: (each["severity"] != "critical", each["opened_at"]), default=None)
+def _worst(incidents: Sequence[IncidentReport]) -> IncidentReport | None:
+    """Return the one that speaks for the place: the most severe, of those the oldest."""
+    return min(incidents, key=lambda each: (-of_severity(each["severity"]), each["opened_at"]), default=None)
 
 
 def _measure(stream: str, place: Place, setting: Setting, now: float) -> Measure:
     of = setting.rules.streams[stream]
     side = place.sides.get(stream, Side())
-    value = None if side.value is None or is_stale(setting.rules, stream, place, now) else side.value
-    known = limits_of(setting.rules, stream, place.entity_id)
-    uppers = sorted(limit for alert, limit in known if alert.is_upper)
-    lowers = sorted(limit for alert, limit in known if not alert.is_upper)
+    value = None if is_stale(setting.rules, stream, place, now) else side.value
+    limits = Limits.of(setting.rules, stream, place.entity_id)
+    uppers, lowers = limits.uppers, limits.lowers
     text = "–" if value is None else setting.value(value, of, (*uppers, *lowers))
-    limits = limits_in_words(uppers, lowers, of, setting)
     name = "value_missing" if value is None else "value_of"
+    in_words = limits_in_words(limits, of, setting)
     return Measure(
         stream=stream,
         label=of.label,
         unit=of.unit,
-        level=of_value(setting.rules, stream, place, now).word,
+        level=Level.UNKNOWN if value is None else limits.level(value),
         value=value,
         text=text,
-        described=setting.word(name, label=of.label, value=f"{text} {of.unit}", limits=limits),
+        described=setting.word(name, label=of.label, value=f"{text} {of.unit}", limits=in_words),
         bar=bar_of(scale_of(uppers, lowers, of.plausible), uppers, lowers, value),
         limits=tuple(numbers.limit(each, setting.language) for each in sorted({*lowers, *uppers})),
         at=side.at,
     )
 
 
-def limits_in_words(uppers: Sequence[float], lowers: Sequence[float], stream: Stream, setting: Setting) -> str:
+def limits_in_words(limits: Limits, stream: Stream, setting: Setting) -> str:
     """Return the limits in words: `batas 2 sampai 8 °C`."""
-    high = f"{numbers.limit(min(uppers), setting.language)} {stream.unit}" if uppers else None
-    low = numbers.limit(max(lowers), setting.language) if lowers else None
+    high = f"{numbers.limit(limits.uppers[0], setting.language)} {stream.unit}" if limits.uppers else None
+    low = numbers.limit(limits.lowers[0], setting.language) if limits.lowers else None
     if high and low:
         return setting.word("limit_both", low=low, high=high)
     if high:
@@ -260,11 +253,10 @@ def limits_in_words(uppers: Sequence[float], lowers: Sequence[float], stream: St
     return setting.word("no_limit")
 
 
-def _status(place: Place, setting: Setting, now: float) -> str:
+def _status(place: Place, worst: IncidentReport | None, setting: Setting, now: float) -> str:
     """Return the words of the place's newest status, or how long there has been none."""
     if not place.is_combined:
-        worst = _worst(place) or next(iter(place.incidents.values()))
-        return worst["message"].partition("] ")[2]
+        return (worst or next(iter(place.incidents.values())))["message"].partition("] ")[2]
     if not place.statuses:
         return setting.word("no_status")
     if all(is_stale(setting.rules, stream, place, now) for stream in streams_of(setting.rules, place)):
@@ -298,11 +290,9 @@ def peak_of(incident: IncidentReport, setting: Setting) -> str:
 
 def _remarks(place: Place, level: Level, setting: Setting) -> list[Remark]:
     found = []
-    open_ones = [each for each in place.incidents.values() if each["kind"] == "threshold"]
-    if open_ones:
-        worst = max(open_ones, key=lambda each: each["severity"] == "critical")
+    if open_ones := place.beyond:
+        tone = max(of_severity(each["severity"]) for each in open_ones).word
         name = "open_one" if len(open_ones) == 1 else "open_many"
-        tone = "critical" if worst["severity"] == "critical" else "warning"
         found.append(Remark(tone, tone, setting.word(name, count=setting.count(len(open_ones)))))
     elif level is not Level.WELL:
         found.append(Remark("well", "", setting.word("no_open")))
@@ -312,16 +302,16 @@ def _remarks(place: Place, level: Level, setting: Setting) -> list[Remark]:
 
 def faults_of(place: Place, setting: Setting) -> list[Remark]:
     """Return what is wrong with a place's sensors."""
-    kinds = {"silence": "silent", "clock": "clock", "fault": "fault"}
-    names: dict[str, list[str]] = {}
+    names: dict[str, set[str]] = {}
     for each in place.incidents.values():
-        if (kind := kinds.get(each["kind"])) is not None:
+        if each["kind"] in FAULTS:
             stream = setting.rules.streams.get(each.get("stream") or "")
-            label = stream.label if stream else each["rule"]
-            names.setdefault(kind, []).append(each.get("sensor_id") or setting.word("all_sensors", label=label.lower()))
+            label = (stream.label if stream else each["rule"]).lower()
+            name = each.get("sensor_id") or setting.word("all_sensors", label=label)
+            names.setdefault(each["kind"], set()).add(name)
     return [
-        Remark(MARKS[kind], "unknown", setting.word(kind, names=", ".join(sorted(set(names[kind])))))
-        for kind in FAULT_KINDS
+        Remark(mark, "unknown", setting.word(word, names=", ".join(sorted(names[kind]))))
+        for kind, (word, mark) in FAULTS.items()
         if kind in names
     ]
 
@@ -342,9 +332,8 @@ def canary(pulses: Sequence[Pulse], setting: Setting, now: float) -> Canary:
     slots = {round((last.sent_at - each.sent_at) / PULSE_SECONDS) for each in pulses}
     expected = round((last.sent_at - pulses[0].sent_at) / PULSE_SECONDS) + 1
     missed = expected - len(slots)
-    newest = pulses.maxlen if hasattr(pulses, "maxlen") and pulses.maxlen else len(pulses)
     path = "".join(
-        f"M{(newest - 1 - slot) * SLOT:g} {MIDDLE}h{STROKE}" for slot in sorted(slots, reverse=True) if slot < newest
+        f"M{(PULSES - 1 - slot) * SLOT:g} {MIDDLE}h{STROKE}" for slot in sorted(slots, reverse=True) if slot < PULSES
     )
     name = "tested" if age < PULSE_LATE_SECONDS else "tested_late"
     described = (
@@ -403,7 +392,7 @@ def _verdict(site: Site, rooms: Sequence[Room], setting: Setting, now: float, *,
 
 def _lead(worst: Room, setting: Setting, now: float) -> str:
     """Return a sentence about the worst room, such as "G4: suhu 11,4 °C sejak 12 menit."."""
-    wrong = [each for each in worst.measures if each.level in {"critical", "warning"} and each.value is not None]
+    wrong = [each for each in worst.measures if each.level >= Level.WARNING]
     if not wrong:
         return f"{worst.entity_id}: {worst.status}."
     said = f"{worst.entity_id}: {wrong[0].label.lower()} {wrong[0].text} {wrong[0].unit}"

@@ -13,7 +13,7 @@ from messages.records import IncidentReport
 from rules.model import Stream
 from web.view import numbers
 from web.view.curve import PLOT, Curve, Frame, common_gaps, curve, of_all_sensors
-from web.view.levels import Level, limits_of, of_severity
+from web.view.levels import Limits, of_severity
 from web.view.overview import Setting
 
 RANGES: Mapping[str, timedelta] = {
@@ -60,7 +60,6 @@ class Row:
 class Chart:
     """A stream's chart. `marks`: words at the side, with their height in percent; `gaps` in words, as the holes are."""
 
-    stream: str
     label: str
     unit: str
     level: str
@@ -110,7 +109,7 @@ def period_of(name: str, until: datetime | None, now: datetime) -> Period:
     return Period(end - length, end)
 
 
-def frame_lines(name: str, period: Period, setting: Setting, now: datetime, width: timedelta) -> Shown:
+def frame_lines(name: str, period: Period, width: timedelta, setting: Setting, now: datetime) -> Shown:
     """Return what is shown of a range without any readings."""
     length = RANGES.get(name, RANGES[DEFAULT_RANGE])
     later = period.end + length
@@ -123,14 +122,14 @@ def frame_lines(name: str, period: Period, setting: Setting, now: datetime, widt
     )
     return Shown(
         period=said,
-        earlier=f"{(period.end - length).isoformat().replace('+00:00', 'Z')}",
+        earlier=_iso(period.end - length),
         later=None if period.end >= now - timedelta(seconds=60) else _moment_or_now(later, now),
         axis=tuple(_axis(period, setting)),
     )
 
 
 def _moment_or_now(moment: datetime, now: datetime) -> str:
-    return "now" if moment >= now else moment.isoformat().replace("+00:00", "Z")
+    return "now" if moment >= now else _iso(moment)
 
 
 def chart(
@@ -145,18 +144,15 @@ def chart(
     """Return the chart of a stream of a place; `found` are its sensors' series, `width` is how long a point is."""
     stream, entity_id = of_what
     of = setting.rules.streams[stream]
-    known = limits_of(setting.rules, stream, entity_id)
-    uppers = [limit for alert, limit in known if alert.is_upper]
-    lowers = [limit for alert, limit in known if not alert.is_upper]
+    limits = Limits.of(setting.rules, stream, entity_id)
     points, gaps = of_all_sensors(found), common_gaps(found)
-    drawn = curve(points, gaps, Frame(period.start, period.end, width, uppers, lowers), PLOT)
+    drawn = curve(points, gaps, Frame(period.start, period.end, width, limits.uppers, limits.lowers), PLOT)
     spans = [each for each in incidents if each.get("stream") == stream and each["kind"] == "threshold"]
     words = {"label": of.label, "width": numbers.duration(width.total_seconds(), setting.language)}
     return Chart(
-        stream=stream,
         label=of.label,
         unit=of.unit,
-        level=max((of_severity(each.incident.severity) for each, _ in known if each.incident), default=Level.WELL).word,
+        level=limits.worst.word,
         described=""
         if drawn is None
         else setting.word(
@@ -191,16 +187,6 @@ def figures_row(stream: str, found: Figures, setting: Setting) -> FiguresRow:
         beyond=numbers.duration_in_full(beyond, setting.language),
         coverage=f"{numbers.number(found.coverage * 100, 1, setting.language)} %",
     )
-
-
-def width_of(found: Sequence[Series], period: Period) -> timedelta:
-    """Return how long a point of some series is: the least distance between two, a minute or an hour of one alone."""
-    apart = [
-        later.at - earlier.at for each in found for earlier, later in zip(each.points, each.points[1:], strict=False)
-    ]
-    if apart:
-        return min(apart)
-    return timedelta(minutes=1) if period.seconds <= timedelta(days=3).total_seconds() else timedelta(hours=1)
 
 
 def _rows(points: Sequence[Point], stream: Stream, setting: Setting) -> list[Row]:
