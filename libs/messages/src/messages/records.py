@@ -37,6 +37,10 @@ Name = Annotated[str, Field(min_length=1, max_length=1_000)]
 Text = Annotated[str, Field(max_length=20_000)]
 Figure = Annotated[float, Field(allow_inf_nan=False)]
 Moment = Annotated[float, Field(ge=-LAST_MOMENT, le=LAST_MOMENT)]
+IncidentId = Annotated[str, Field(min_length=1, max_length=2_000)]
+ActionId = Annotated[str, Field(min_length=1, max_length=200)]
+Person = Annotated[str, Field(min_length=1, max_length=100)]
+Reason = Annotated[str, Field(max_length=1_000)]
 
 TimeSource = Annotated[
     Literal["sensor", "kafka"], Field(description="whose clock `event_time` is of: Kafka's where the sensor's is wrong")
@@ -75,27 +79,42 @@ class Status(TypedDict):
     received_at: Moment
 
 
-OVER = frozenset({"closed", "recovered", "retired"})
-"""The states that end an incident: its readings did, data came, or a person's word."""
+OVER = frozenset({"closed", "recovered", "retired", "unshelved", "refused"})
+"""The states after which nothing more comes: readings, data or a person's word ended it; a word had no effect."""
+
+WORDS = frozenset({"acknowledged", "commented", "shelved", "unshelved", "refused"})
+"""The states of records that say what a person did, beside `retired`."""
 
 
 class Incident(TypedDict):
     """What is reported of an incident or a silence. `emitted_at` is the clock when it was said."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
-    incident_id: Annotated[str, Field(min_length=1, max_length=2_000)]
-    state: Literal["opened", "reminder", "unknown", "closed", "recovered", "retired"]
+    incident_id: IncidentId
+    state: Literal[
+        "opened", "reminder", "unknown", "closed", "recovered", "retired",
+        "acknowledged", "commented", "shelved", "unshelved", "refused",
+    ]  # fmt: skip
     entity_id: Name
     rule: Name
     opened_at: Moment
     emitted_at: Moment
     message: Text
+    shelved_until: Annotated[
+        Moment | None, Field(description="until then a person wants to hear nothing of this rule here")
+    ]
+
+
+def is_withheld(incident: Incident) -> bool:
+    """Say whether nobody wants to be told: a person shelved its rule. That it is over is told all the same."""
+    is_told = incident["state"] in OVER | WORDS
+    return incident.get("shelved_until") is not None and not is_told
 
 
 class IncidentReport(Incident):
     """An incident with all that a record says of it: the figures are those of the whole time so far."""
 
-    kind: Literal["threshold", "silence", "clock", "fault", "action"]
+    kind: Literal["threshold", "silence", "clock", "fault", "action", "shelf"]
     severity: Name
     closed_at: Moment | None
     peak: Figure | None
@@ -116,24 +135,34 @@ class IncidentReport(Incident):
     threshold: Figure | None
     event_time: Moment
     time_source: TimeSource | None
+    acknowledged_by: Person | None
+    acknowledged_at: Moment | None
+    action_id: Annotated[ActionId | None, Field(description="what a person did, if that made this record")]
+    by: Person | None
+    reason: Reason | None
 
 
 class Action(TypedDict):
     """What is to be done about an entity, by whom and when.
 
-    `retire`: nobody waits for a sensor any more, of a stream or of all; without a sensor for the whole place. `expect`:
-    the rules name a place of a stream, which is waited for even if it never spoke.
+    `acknowledge`, `comment`, `close`: of the open incident `incident_id`. `shelve`: nobody is told of the place's
+    incidents of `rule` until a time; `unshelve`: from now on they are told again. `retire`: nobody waits for a sensor
+    any more, of a stream or of all; without a sensor for the whole place. `expect`: the rules name a place of a stream,
+    which is waited for even if it never spoke.
     """
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
-    action_id: Annotated[str, Field(min_length=1, max_length=200)]
-    action: Literal["retire", "expect"]
+    action_id: ActionId
+    action: Literal["acknowledge", "comment", "close", "shelve", "unshelve", "retire", "expect"]
     entity_id: Name
-    stream: Name | None
-    sensor_id: Name | None
-    by: Annotated[str, Field(min_length=1, max_length=100)]
+    stream: NotRequired[Name | None]
+    sensor_id: NotRequired[Name | None]
+    incident_id: NotRequired[IncidentId]
+    rule: NotRequired[Name]
+    until: NotRequired[Moment]
+    by: Person
     at: Moment
-    reason: Annotated[str, Field(max_length=1_000)]
+    reason: Reason
 
 
 class Heartbeat(TypedDict):
@@ -190,19 +219,18 @@ def _form(fields: dict[str, Any]) -> Any:  # noqa: ANN401 - a TypedDict
 alert: Callable[[bytes], Alert] = _reader(Alert)
 """Return a record of monitor-peringatan. Raises ValueError."""
 
-incident: Callable[[bytes], Incident] = _reader(Incident)
+
+def _told_since_the_first_version(form: Any) -> Any:  # noqa: ANN401 - a TypedDict
+    """Return an incident's form as an earlier version may have written it: without some figures."""
+    always = {*Incident.__annotations__, "kind", "severity"} - {"shelved_until"}
+    fields = get_type_hints(form, include_extras=True)
+    return _form({name: of if name in always else NotRequired[of] for name, of in fields.items()})
+
+
+incident: Callable[[bytes], Incident] = _reader(_told_since_the_first_version(Incident))
 """Return a record of monitor-insiden. Raises ValueError."""
 
-# A record that an earlier version wrote may lack some figures.
-_TOLD_ALWAYS = ("kind", "severity")
-incident_report: Callable[[bytes], IncidentReport] = _reader(
-    _form(
-        {
-            name: of if name in {*Incident.__annotations__, *_TOLD_ALWAYS} else NotRequired[of]
-            for name, of in get_type_hints(IncidentReport, include_extras=True).items()
-        }
-    )
-)
+incident_report: Callable[[bytes], IncidentReport] = _reader(_told_since_the_first_version(IncidentReport))
 """Return a record of monitor-insiden with its figures, where it has them. Raises ValueError."""
 
 action: Callable[[bytes], Action] = _reader(Action)

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from confluent_kafka import Message
 
-from messages.records import incident_report
+from messages.records import incident_report, is_withheld
 from notifier import alertmanager
 from notifier.delivery import Webhook
 from notifier.grouping import Group, Groups, RecordOffset
@@ -80,6 +80,10 @@ class Notifier:
             found = incident_report(message.value() or b"")
         except ValueError as error:
             self._leave_out(place, str(error))
+            return
+        # What people arrange on the page, and what they need not hear of, is no alarm.
+        if found["kind"] == "shelf" or found["state"] == "refused" or is_withheld(found):
+            self._positions.done([place])
             return
         self._groups.add(found, place, time.monotonic())
 

@@ -265,7 +265,8 @@ def test_a_causes_record_has_every_field() -> None:
     nothing = dict.fromkeys(
         (
             "peak", "mean", "degree_minutes", "readings", "coverage", "gap_seconds", "mkt", "stream", "sensor_id",
-            "sensors", "unit", "threshold",
+            "sensors", "unit", "threshold", "acknowledged_by", "acknowledged_at", "shelved_until", "action_id", "by",
+            "reason",
         )
     )  # fmt: skip
     assert record == nothing | {

@@ -7,7 +7,7 @@ from typing import TextIO
 
 import structlog
 
-from messages.records import Alert, Incident, Status
+from messages.records import Alert, Incident, Status, is_withheld
 from servicekit.plain import plain
 from spark_monitor.console.bad_records import BadRecords
 from spark_monitor.console.display import Display
@@ -57,7 +57,7 @@ class Console(Listener):
 
     def on_incident(self, incident: Incident, result: Result) -> None:
         """Print what is told of an incident; that Kafka is silent was told when it was, not through Kafka."""
-        if result.is_news and incident["rule"] != BROKER:
+        if result.is_news and incident["rule"] != BROKER and not is_withheld(incident):
             self._print([incident["message"]])
 
     def on_bad_record(self, topic: str, place: str, cause: str) -> None:

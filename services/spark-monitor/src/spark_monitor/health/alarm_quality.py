@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from messages.records import OVER, Alert, Incident
+from messages.records import OVER, WORDS, Alert, Incident
 from spark_monitor.results.listener import Listener, Result
 from spark_monitor.results.tail import MAX_INCIDENTS
 
@@ -66,8 +66,10 @@ class AlarmQuality(Listener):
     def incident(self, record: Mapping[str, Any], at: float) -> None:
         """Take a record of monitor-insiden that was told at a time; what is told again counts once."""
         name = record["incident_id"]
+        if record["state"] in WORDS:
+            return  # a person's, and no alarm
         with self._lock:
-            if record["state"] == "opened":
+            if record["state"] == "opened" and record.get("shelved_until") is None:
                 self._openings.setdefault(name, Opening(at, record["entity_id"], record["rule"]))
             if record["state"] in OVER:
                 self._open_since.pop(name, None)

@@ -109,7 +109,8 @@ class FaultMachine:
 
     def _remind(self, name: str, fault: SensorFault) -> None:
         fault.said = self._journal.now
-        self._tell(name, "reminder", fault, fault.said)
+        if not self._journal.needs_no_reminder(self._id(name, fault)):
+            self._tell(name, "reminder", fault, fault.said)
 
     def _tell(self, name: str, word: str, fault: SensorFault, at: float) -> None:
         words, entity = self._stream.words, self._journal.entity_id
@@ -125,12 +126,16 @@ class FaultMachine:
         self._record(name, "recovered", fault, message, at, closed_at=at)
         sensor.fault = None
 
+    def _id(self, name: str, fault: SensorFault) -> str:
+        stream = self._stream.name
+        return self._journal.incident_id(f"{fault.rule}-{stream}", fault.since, name or stream)
+
     def _record(
         self, name: str, word: str, fault: SensorFault, message: str, at: float, *, closed_at: float | None = None
     ) -> None:
         stream = self._stream
         self._journal.add(
-            incident_id=self._journal.incident_id(f"{fault.rule}-{stream.name}", fault.since, name or stream.name),
+            incident_id=self._id(name, fault),
             kind="fault", state=word, rule=fault.rule, severity="warning", opened_at=fault.since, closed_at=closed_at,
             message=message, stream=stream.name, topic=stream.topic, sensor_id=name or None, unit=stream.unit,
             event_time=at, duration_seconds=at - fault.since,

@@ -18,17 +18,19 @@ from spark_monitor.incidents.clock import CLOSE_SECONDS, SensorClock
 from spark_monitor.incidents.faults import MAX_SENSORS, FaultMachine
 from spark_monitor.incidents.late import LateReadings
 from spark_monitor.incidents.limits import LimitMachine, close_without_rule
+from spark_monitor.incidents.people import IS_OVER, People, word_of
 from spark_monitor.incidents.records import Journal, Record
 from spark_monitor.incidents.silences import SilenceMachine, open_silences, retire
 from spark_monitor.incidents.state import ClockState, EntityState, Gap, SensorState, StreamState, from_text, to_text
 from spark_monitor.incidents.timers import Timer, fire, next_due
 from spark_monitor.incidents.watched import LONGEST_INTERVAL, WatchedStream, watched_streams
-from spark_monitor.incidents.wording import PersonsWord, nobody_waits
+from spark_monitor.incidents.wording import PersonsWord, Saying, nobody_waits
 
 RETIREMENT = "pensiun"
 """The `rule` of a person's word that ended nothing."""
 
 WITHOUT_RULE = PersonsWord("aturan", "")
+FORGOTTEN = PersonsWord("monitor", "tidak terdengar lagi")
 
 FORGET_SECONDS = 3_600
 """How long a sensor without a reading is remembered where nobody waits for one."""
@@ -69,7 +71,8 @@ class LifeCycle:
         self.zone = ZoneInfo(time_zone)
         self.version = rules.version
         self.streams = watched_streams(rules, self.zone)
-        self.limits = frozenset(limit.name for stream in self.streams.values() for limit in stream.limits)
+        self.limits = {limit.name: stream.name for stream in self.streams.values() for limit in stream.limits}
+        self.saying = Saying({name: stream.words.stream for name, stream in self.streams.items()}, self.zone)
 
     def read(self, entity_id: str, state: str | None, readings: Iterable[Reading], now: float) -> Step:
         """Return what readings make of an entity; `now` is the clock (epoch seconds).
@@ -87,12 +90,12 @@ class LifeCycle:
         return entity.step()
 
     def act(self, entity_id: str, state: str | None, action: Action, now: float) -> Step:
-        """Return what a person's word makes of an entity, after all readings that came before it. Raises StateError."""
+        """Return what a person's word makes of an entity, after all readings that came before it.
+
+        Raises StateError, and ValueError of a word that lacks what it is about.
+        """
         entity = _Entity(self, entity_id, state, now)
-        if action["action"] == "expect":
-            entity.expect(action)
-        else:
-            entity.retire(action)
+        entity.act(action)
         return entity.step()
 
     def pass_time(self, entity_id: str, state: str | None, now: float) -> Step:
@@ -112,6 +115,7 @@ class _Entity:
         self._life = life
         self._journal = Journal(entity_id, life.version, now)
         self._state = from_text(state)
+        self._people = People(self._state, self._journal, life.saying, life.limits)
         for each in self._state.streams.values():
             each.settle(now)
         self._streams: dict[str, _Stream] = {}
@@ -141,32 +145,50 @@ class _Entity:
         if stream is not None:
             stream.read(reading)
 
-    def expect(self, action: Action) -> None:
+    def act(self, action: Action) -> None:
+        """Do what an action says. Raises ValueError."""
+        if action["action"] == "expect":
+            self._expect(action)
+        elif action["action"] == "retire":
+            self._retire(action)
+        elif (incident := self._people.take(action)) is not None:
+            self._close(incident, action)
+
+    def _close(self, incident: Record, action: Action) -> None:
+        """End the incident of a limit by a person's word."""
+        stream = self._life.streams.get(incident["stream"] or "")
+        if stream is None or stream.name not in self._state.streams:
+            self._people.refuse(action, IS_OVER)
+        else:
+            self._stream(stream).close(incident["rule"], word_of(action))
+
+    def _expect(self, action: Action) -> None:
         """Wait for a place that the rules name."""
-        stream = self._life.streams.get(action["stream"] or "")
+        stream = self._life.streams.get(action.get("stream") or "")
         if stream is None or not stream.expects(self._journal.entity_id) or stream.name in self._state.streams:
             return
         self._state.streams[stream.name] = StreamState(action["at"], awaited_since=action["at"])
 
-    def retire(self, action: Action) -> None:
+    def _retire(self, action: Action) -> None:
         """Wait no more for a sensor, or for all."""
-        word = PersonsWord(action["by"], action["reason"])
+        word, sensor_id = word_of(action), action.get("sensor_id")
         before = len(self._journal.records)
         for name in list(self._state.streams):
-            if action["stream"] in {None, name}:
+            if action.get("stream") in {None, name}:
                 stream = self._stream(self._life.streams[name])
-                stream.retire(action["sensor_id"], word)
+                stream.retire(sensor_id, word)
                 if stream.is_forgettable:
                     self._forget(name)
         if len(self._journal.records) == before:
             self._journal.add(
                 incident_id=f"{RETIREMENT}-{action['action_id']}", kind="action", state="retired", rule=RETIREMENT,
                 severity="info", opened_at=action["at"], closed_at=action["at"], event_time=action["at"],
-                sensor_id=action["sensor_id"], message=nobody_waits(self._journal.entity_id, word),
+                sensor_id=sensor_id, message=nobody_waits(self._journal.entity_id, word),
             )  # fmt: skip
 
     def timers(self) -> Iterator[Timer]:
-        """Yield what time does to each stream, and when a stream is forgotten."""
+        """Yield what time does to each stream, when a stream is forgotten, and when a shelf ends."""
+        yield from self._people.timers()
         for name in list(self._state.streams):
             stream = self._stream(self._life.streams[name])
             yield from stream.timers()
@@ -209,7 +231,7 @@ class _Entity:
                     each.quiet = None
             elif state.awaited_since is not None and not stream.expects(self._journal.entity_id):
                 self._stream(stream).retire(None, WITHOUT_RULE)
-        for name in self._state.limits.keys() - self._life.limits:
+        for name in self._state.limits.keys() - self._life.limits.keys():
             limit = self._state.limits.pop(name)
             if limit.is_open:
                 close_without_rule(name, limit, self._journal, self._life.zone)
@@ -358,6 +380,12 @@ class _Stream:
             if self._silences is not None:
                 self._silences.retire(name, sensor, word)
 
+    def close(self, rule: str, word: PersonsWord) -> None:
+        """End the incident of a limit by a person's word."""
+        for limit in self._limits:
+            if limit.name == rule:
+                limit.retire(self._state.sensors.keys() | {""}, word)
+
     def _carry_on(self, old: str, new: str, message: str) -> None:
         """Let a new sensor carry on what an old one has begun."""
         self._drop_faults(old, message)
@@ -382,8 +410,9 @@ class _Stream:
         return FORGET_SECONDS if silence is None else max(silence.forget_after, 2 * LONGEST_INTERVAL)
 
     def _forget_sensor(self, name: str) -> None:
+        # Else a fault of a sensor that never comes again would stay open.
+        self._drop_faults(name, self._stream.words.retired(self._journal.entity_id, name, None, FORGOTTEN))
         del self._state.sensors[name]
-        self._state.clocks.pop(name, None)
         for limit in self._limits:
             limit.forget_sensor(name)
 

@@ -184,8 +184,8 @@ class LimitMachine:
     ) -> None:
         was_over = self._is_over(sensor)
         if state.is_unknown and not was_over:
-            state.is_unknown = False
-            self._remind(state)
+            state.is_unknown, state.said = False, self._journal.now
+            self._tell_goes_on(state)
         sensor.excursion.hold_until(at, self._limit, self._sampling(name))
         if not self._limit.is_cleared(value):
             sensor.cleared = None
@@ -255,11 +255,16 @@ class LimitMachine:
         self._tell_unknown(state, "unknown")
 
     def _remind(self, state: LimitState) -> None:
-        now = state.said = self._journal.now
+        state.said = self._journal.now
+        if self._journal.needs_no_reminder(self._id(state)):
+            return
         if state.is_unknown:
             self._tell_unknown(state, "reminder")
-            return
-        _, worst = self._worst(state)
+        else:
+            self._tell_goes_on(state)
+
+    def _tell_goes_on(self, state: LimitState) -> None:
+        now, (_, worst) = self._journal.now, self._worst(state)
         message = self._stream.words.goes_on(self._journal.entity_id, now - state.begun, worst.peak, now)
         self._record(state, "reminder", at=now, message=message)
 
@@ -281,12 +286,15 @@ class LimitMachine:
         for each in list(state.beyond):
             self._drop(state, each)
 
+    def _id(self, state: LimitState) -> str:
+        return self._journal.incident_id(self._rule.name, state.begun)
+
     def _record(self, state: LimitState, word: str, *, at: float, message: str, closed_at: float | None = None) -> None:
         name, worst = self._worst(state)
         ends = [sensor.excursion.at for sensor in state.beyond.values()]
         lasted = (max(ends) if closed_at is None else closed_at) - state.begun
         self._journal.add(
-            incident_id=self._journal.incident_id(self._rule.name, state.begun), kind="threshold", state=word,
+            incident_id=self._id(state), kind="threshold", state=word,
             rule=self._rule.name, severity=self._rule.incident.severity, opened_at=state.begun, closed_at=closed_at,
             message=message, stream=self._stream.name, topic=self._stream.topic, unit=self._stream.unit,
             threshold=self._limit.threshold, event_time=at, time_source=self._known.time_source(name),

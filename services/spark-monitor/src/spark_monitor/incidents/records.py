@@ -1,6 +1,7 @@
 """The records about an entity's incidents and silences, as they are in the incidents' topic. No I/O."""
 
 import json
+from collections.abc import Callable
 from typing import Any, Self
 
 from messages import schemas
@@ -13,7 +14,8 @@ FIELDS = (
     "incident_id", "kind", "state", "entity_id", "rule", "severity", "opened_at", "closed_at",
     "peak", "mean", "duration_seconds", "degree_minutes", "readings", "coverage", "gap_seconds", "mkt",
     "rules_version", "late", "message", "stream", "topic", "sensor_id", "sensors", "unit", "threshold", "event_time",
-    "time_source", "emitted_at", "schema_version",
+    "time_source", "emitted_at", "acknowledged_by", "acknowledged_at", "shelved_until", "action_id", "by", "reason",
+    "schema_version",
 )  # fmt: skip
 """Of a record, in this order. `event_time` is when that was which made the record (a reading, or the clock),
 `emitted_at` the clock when it was made; both in epoch seconds."""
@@ -26,6 +28,10 @@ class Journal:
         self.entity_id = entity_id
         self.now = now
         self.records: list[Record] = []
+        self.on_record: Callable[[Record], Record] = lambda record: record
+        """What becomes of each record that is added."""
+        self.needs_no_reminder: Callable[[str], bool] = lambda _incident_id: False
+        """Whether somebody looks after an incident."""
         self._version = rules_version
         self._is_late = is_late
 
@@ -43,7 +49,11 @@ class Journal:
         }
         if self._is_late:
             given |= {"late": True, "message": late(given["message"])}
-        self.records.append(dict.fromkeys(FIELDS) | everywhere | given)
+        self.put(dict.fromkeys(FIELDS) | everywhere | given)
+
+    def put(self, record: Record) -> None:
+        """Add a record that is whole."""
+        self.records.append(self.on_record(record))
 
     def incident_id(self, what: str, since: float, sensor: str | None = None) -> str:
         """Return what tells an incident from all others, the same at each repetition."""

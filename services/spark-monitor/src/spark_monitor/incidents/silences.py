@@ -161,7 +161,8 @@ class SilenceMachine:
 
     def _remind(self, sensor: str | None, quiet: Quiet) -> None:
         quiet.said = self._journal.now
-        self._tell_silent("reminder", sensor, quiet)
+        if not self._journal.needs_no_reminder(_id(self._stream, sensor, quiet, self._journal)):
+            self._tell_silent("reminder", sensor, quiet)
 
     def _reminded(self) -> list[tuple[str | None, Quiet]]:
         """Return the silences that are reminded of: while all are silent, that once."""
@@ -196,13 +197,17 @@ def retire(
     _record(stream, sensor, "retired", quiet, journal, message=message, closed_at=journal.now)
 
 
+def _id(stream: WatchedStream, sensor: str | None, quiet: Quiet, journal: Journal) -> str:
+    return journal.incident_id(f"{SILENCE}-{stream.name}", quiet.since, sensor or ALL_SENSORS)
+
+
 def _record(
     stream: WatchedStream, sensor: str | None, state: str, quiet: Quiet, journal: Journal, *,
     message: str, closed_at: float | None = None, readings: int | None = None,
 ) -> None:  # fmt: skip
     until = journal.now if closed_at is None else closed_at
     journal.add(
-        incident_id=journal.incident_id(f"{SILENCE}-{stream.name}", quiet.since, sensor or ALL_SENSORS),
+        incident_id=_id(stream, sensor, quiet, journal),
         kind="silence", state=state, rule=SILENCE, severity=stream.silence.severity if stream.silence else "info",
         opened_at=quiet.since, closed_at=closed_at, message=message, stream=stream.name, topic=stream.topic,
         sensor_id=sensor or None, readings=readings, event_time=until, duration_seconds=until - quiet.since,

@@ -212,16 +212,35 @@ class LimitState:
 
 
 @dataclass(slots=True)
+class Shelf:
+    """Since when and until when a person wants to hear nothing of a rule (the clock)."""
+
+    since: float
+    until: float
+
+
+@dataclass(slots=True)
 class EntityState:
-    """An entity's streams and its alerts that are not normal, by name."""
+    """An entity's streams and its alerts that are not normal, by name; and what people know and said.
+
+    `told`: the last record of each open incident, by its id; `shelves`, by rule; `acted`: the last actions' ids.
+    """
 
     streams: dict[str, StreamState] = field(default_factory=dict)
     limits: dict[str, LimitState] = field(default_factory=dict)
+    told: dict[str, dict[str, Any]] = field(default_factory=dict)
+    shelves: dict[str, Shelf] = field(default_factory=dict)
+    acted: list[str] = field(default_factory=list)
 
 
 def to_text(state: EntityState) -> str | None:
     """Return what is known of an entity, None for nothing."""
-    if not state.streams and not state.limits:
+    people = {
+        "told": state.told,
+        "shelves": {rule: [shelf.since, shelf.until] for rule, shelf in state.shelves.items()},
+        "acted": state.acted,
+    }
+    if not state.streams and not state.limits and not state.told and not state.shelves:
         return None
     content = {
         "streams": {
@@ -250,6 +269,8 @@ def to_text(state: EntityState) -> str | None:
             ]
             for name, limit in state.limits.items()
         },
+        # Nearly always there is none of it.
+        **{name: known for name, known in people.items() if known},
     }  # fmt: skip
     return _ENCODER.encode(content)
 
@@ -279,7 +300,8 @@ def _read(text: str) -> EntityState:
         )
         for name, (begun, said, is_unknown, sensors) in content["limits"].items()
     }  # fmt: skip
-    return EntityState(streams, limits)
+    shelves = {rule: Shelf(since, until) for rule, (since, until) in content.get("shelves", {}).items()}
+    return EntityState(streams, limits, content.get("told", {}), shelves, content.get("acted", []))
 
 
 def _read_without_sensors(content: dict[str, Any]) -> EntityState:

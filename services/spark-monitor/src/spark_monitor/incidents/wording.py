@@ -1,7 +1,9 @@
 """The lines about incidents and silences, as an operator reads them. No I/O."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from rules.model import Stream
@@ -172,6 +174,52 @@ class Words:
 
     def _time(self, at: float) -> str:
         return _dated(at, self.zone)
+
+
+@dataclass(frozen=True)
+class Saying:
+    """The words for what people say of incidents; `streams` by name, `zone` is that of the times in them."""
+
+    streams: Mapping[str, Stream]
+    zone: ZoneInfo
+
+    def acknowledged(self, incident: Mapping[str, Any], word: PersonsWord) -> str:
+        """Say that somebody looks after an incident."""
+        return f"[Insiden Dikonfirmasi] {self._about(incident)}, {word.text}"
+
+    def acknowledged_too(self, incident: Mapping[str, Any], word: PersonsWord) -> str:
+        """Say that somebody else did before."""
+        before = plain(incident["acknowledged_by"])
+        return f"[Insiden Dikonfirmasi] {self._about(incident)}, sudah oleh {before}, juga {word.text}"
+
+    def commented(self, incident: Mapping[str, Any], word: PersonsWord) -> str:
+        """Say what somebody said."""
+        return f"[Catatan Insiden] {self._about(incident)}, {word.text}"
+
+    def shelved(self, entity: str, stream: str, until: float, word: PersonsWord) -> str:
+        """Say that nobody is told of a rule's incidents until a time."""
+        when = time_of_day(until, self.zone)
+        return f"[Insiden Ditunda] {self._place(entity, stream)}, sampai {when}, {word.text}"
+
+    def unshelved(self, entity: str, stream: str, still_open: int, word: PersonsWord | None) -> str:
+        """Say that they are told again, and of how many that are open."""
+        left = f", {still_open} insiden masih terbuka" if still_open else ""
+        return f"[Tunda Berakhir] {self._place(entity, stream)}{left}" + ("" if word is None else f", {word.text}")
+
+    def _place(self, entity: str, stream: str | None) -> str:
+        of = self.streams.get(stream or "")
+        return plain(entity) if of is None else f"{of.entity_label} {plain(entity)}: {of.label}"
+
+    def _about(self, incident: Mapping[str, Any]) -> str:
+        """Return what an incident is about: `Gudang G1: Suhu`, `Gudang G1: Suhu diam (suhu-7f3a)`."""
+        entity, kind = incident["entity_id"], incident["kind"]
+        what = "" if kind == "threshold" else f" {incident['rule']}"
+        return self._place(entity, incident["stream"]) + what + _named(entity, incident["sensor_id"])
+
+
+def without_effect(entity: str, why: str, word: PersonsWord) -> str:
+    """Say that what a person wanted has no effect."""
+    return f"[Tindakan Tidak Berlaku] {plain(entity)}: {why}, {word.text}"
 
 
 def nobody_waits(entity: str, word: PersonsWord) -> str:
