@@ -22,9 +22,9 @@ from devstack.layout import ROOT
 from devstack.monitor_process import Client, MonitorProcess, records
 from messages.topics import CANARY, INCIDENTS
 from rules import file as rules
-from spark_monitor.engine.incident_query import TRIGGER_SECONDS
+from spark_monitor.engine.incident_query import BATCH_SECONDS
 
-LATEST = 5 + TRIGGER_SECONDS + 1
+LATEST = 5 + BATCH_SECONDS + 1
 """Seconds after which a silence is found: those that the rules say, and a batch."""
 
 

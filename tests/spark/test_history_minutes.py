@@ -6,15 +6,13 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 from tests.spark.kafka_rows import RECEIVED, kafka_rows
 
 from history.kinetic import rate
 from history.merge import MINUTE_COLUMNS
-from messages.topics import INCIDENTS
 from rules.model import Rules
 from spark_monitor.detection.decode import decode
-from spark_monitor.history.minutes import READINGS, RECORD, REFUSALS, keyed, summing
+from spark_monitor.history.minutes import READINGS, REFUSALS, keyed, summing
 
 MINUTE = RECEIVED // 60 * 60
 
@@ -94,10 +92,3 @@ def test_refusals_are_counted_by_reason(spark: SparkSession, warehouse: Rules) -
     topic = "sensor-suhu-gudang"
     assert found == {"InvalidJson": (topic, MINUTE, 2), "ImplausibleValue": (topic, MINUTE, 1)}
     assert not minutes(rows)
-
-
-def test_the_incidents_records_come_as_they_are(spark: SparkSession, warehouse: Rules) -> None:
-    messages = kafka_rows(spark, [suhu(1, 1), suhu(2, 1)]).withColumn("topic", F.lit(INCIDENTS))
-    rows = summed(messages, warehouse)
-    assert {row.kind for row in rows} == {RECORD}
-    assert sorted((row.partition, row.offset, json.loads(row.record)["suhu"]) for row in rows) == [(0, 0, 1), (0, 1, 2)]

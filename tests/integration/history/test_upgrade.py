@@ -56,7 +56,7 @@ def test_an_interrupted_migration_leaves_nothing(empty: Engine, monkeypatch: pyt
 def test_a_later_version_s_tables_are_refused(database: Engine) -> None:
     with database.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(NewerError, match="the database is in version '9999', this program knows '0001'"):
+    with pytest.raises(NewerError, match=r"the database is in version '9999', this program knows '\d{4}'"):
         upgrade(database)
 
 

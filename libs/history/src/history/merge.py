@@ -29,7 +29,8 @@ from sqlalchemy import (
 from sqlalchemy import table as a_table
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from history import partitions
+from history import actions, partitions
+from history.actions import ActionRecord
 from history.tables import hour, incident, incident_event, minute, position, refusal_minute, sensor
 
 Offsets = Mapping[str, Mapping[str, int]]
@@ -71,9 +72,10 @@ class Batch:
 
     start: Offsets
     end: Offsets
-    minutes: Iterable[str] = ()
+    minutes: Sequence[str] = ()
     refusals: Mapping[tuple[str, str, float], int] = field(default_factory=dict)
     incidents: Sequence[IncidentRecord] = ()
+    actions: Sequence[ActionRecord] = ()
 
 
 class ElsewhereError(Exception):
@@ -104,9 +106,11 @@ def merge(engine: Engine, batch: Batch, oldest: datetime | None = None) -> bool:
         if all(of.items() <= found.get(topic, {}).items() for topic, of in batch.end.items()):
             return False
         _check(found, batch.start)
-        add_minutes(connection, batch.minutes, oldest or datetime.min.replace(tzinfo=UTC))
+        if batch.minutes:
+            add_minutes(connection, batch.minutes, oldest or datetime.min.replace(tzinfo=UTC))
         _merge_refusals(connection, batch.refusals)
         _merge_incidents(connection, batch.incidents)
+        actions.add(connection, batch.actions)
         _set_positions(connection, batch.end)
     return True
 

@@ -110,6 +110,16 @@ incident_event = Table(
     Column("record", JSONB, nullable=False),
 )
 
+action = Table(
+    "action",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("topic_partition", Integer, nullable=False),
+    Column("topic_offset", BigInteger, nullable=False),
+    Column("record", Text, nullable=False, comment="as it is in the topic"),
+    Column("hash", Text, nullable=False, comment="of the hash before, the number and the record"),
+)
+
 position = Table(
     "position",
     metadata,

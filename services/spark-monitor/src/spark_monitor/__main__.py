@@ -12,6 +12,7 @@ from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 from sqlalchemy.exc import SQLAlchemyError
 
+from history import actions as recorded_actions
 from history.period import Period
 from history.rebuild import BusyError
 from rules import canary
@@ -143,6 +144,24 @@ def show_history(config: MonitorSettings, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def check_actions(config: MonitorSettings) -> int:
+    """Print whether all that people did stands in the history as it was put there; return the exit status."""
+    if config.database is None:
+        print("DATABASE_URL is not set: no history is kept", file=sys.stderr)
+        return 1
+    try:
+        with config.database.connect() as connection:
+            found = recorded_actions.chain(connection)
+    except SQLAlchemyError as error:
+        print(f"DATABASE_URL={config.database.url.render_as_string()!r}: {error}", file=sys.stderr)
+        return 1
+    if found.broken_at is not None:
+        print(f"rantai putus di nomor {found.broken_at} dari {found.length}: tabel diubah dari luar", file=sys.stderr)
+        return 1
+    print(f"{found.length} tindakan, rantai utuh, hash terakhir {found.head or '-'}")
+    return 0
+
+
 def rebuild_history(config: MonitorSettings) -> int:
     """Rebuild the history's minutes and hours; return the exit status."""
     if config.database is None:
@@ -215,6 +234,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     history.add_argument("--day", type=_day, help="like 2026-11-22, by TZ; default: today")
     history.add_argument("--csv", action="store_true", help="minute by minute, for other programs")
+    commands.add_parser("check-actions", help="say whether what people did stands as it was written")
     commands.add_parser("rebuild-history", help="rebuild minutes and hours from the archive and Kafka")
     return parser
 
@@ -239,6 +259,7 @@ def main() -> None:
         "alarms": lambda: show_alarms(config, arguments.minutes),
         "retire": lambda: retire(config, arguments),
         "history": lambda: show_history(config, arguments),
+        "check-actions": lambda: check_actions(config),
         "rebuild-history": lambda: rebuild_history(config),
     }
     if arguments.command in tools:

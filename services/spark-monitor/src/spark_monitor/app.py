@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TextIO
 
 import structlog
@@ -30,6 +30,7 @@ from spark_monitor.engine.history_query import History
 from spark_monitor.engine.kafka_clock import KafkaClock
 from spark_monitor.engine.lease import Lease
 from spark_monitor.engine.lock import LockError, TakenError, lock_folder
+from spark_monitor.engine.record_keeper import RecordKeeper
 from spark_monitor.engine.supervisor import SupervisedQuery
 from spark_monitor.engine.task_slots import SLOTS_FOR_BATCHES, needed
 from spark_monitor.engine.topics import Topics
@@ -109,9 +110,8 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
     if stop.is_set():
         return 0
     announce(checkpoints, kafka)
-    status = checkpoints.get(queries.STATUS_QUERY)
     clock = KafkaClock()
-    figures = Throughput(status.goes_on_from if status else {}, rules.combined_topics, clock.now)
+    figures = _throughput(checkpoints, rules, clock)
     display = Display(rules, config.show)
     console = Console(display, guard.lines, clock.now)
     quality = AlarmQuality()
@@ -139,10 +139,11 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
     # A cluster's tasks run elsewhere, out of the brake's reach.
     brake = Brake(spark, config.checkpoint_minutes) if config.spark_master is None else None
     gears = Gears(topics, checkpoints, queries.read_by(all_rules), console.tell, brake)
+    history = _history(config, console, stop)
     starters = queries.starters(
         spark, config, rules, checkpoints, topics, gears=gears,
         ends=kafka.ends, pass_on=lambda records: causes.pass_on(records, clock.now()),
-        history=_history(config, console, stop),
+        history=history,
         tell=console.tell, stop=stop,
     )  # fmt: skip
     supervised = {
@@ -163,8 +164,9 @@ def _monitor(config: MonitorSettings, rules: Rules, stop: threading.Event, lease
         rules.combined_topics, pulse, quality, gears,
     )  # fmt: skip
     guard.must_live(*supervised.values())
-    if config.archive_location is not None:
-        guard.must_live(_archivist(spark, config, all_rules, topics, now=clock.now, tell=console.tell, stop=stop))
+    for writer in _writers(spark, config, all_rules, topics, history, now=clock.now, tell=console.tell, stop=stop):
+        writer.start()
+        guard.must_live(writer)
     guard.looks_at(reporter, watch)
 
     def reason_to_end() -> Breakdown | None:
@@ -203,6 +205,11 @@ def _checkpoints(
         raise BrokenError(Breakdown(cause, breakdown.CHECKPOINTS_FAIL)) from error
 
 
+def _throughput(checkpoints: Mapping[str, Checkpoint], rules: Rules, clock: KafkaClock) -> Throughput:
+    status = checkpoints.get(queries.STATUS_QUERY)
+    return Throughput(status.goes_on_from if status else {}, rules.combined_topics, clock.now)
+
+
 def _history(config: MonitorSettings, console: Console, stop: threading.Event) -> History | None:
     """Return what keeps the readings; None where there is no database."""
     if config.database is None:
@@ -210,19 +217,20 @@ def _history(config: MonitorSettings, console: Console, stop: threading.Event) -
     return History(config.database, config.history_minute_days, console.tell, stop)
 
 
-def _archivist(
-    spark: SparkSession, config: MonitorSettings, rules: Rules, topics: Topics, *,
+def _writers(
+    spark: SparkSession, config: MonitorSettings, rules: Rules, topics: Topics, history: History | None, *,
     now: Callable[[], float], tell: Callable[[str], None], stop: threading.Event,
-) -> Archivist:  # fmt: skip
-    """Return what writes the archive; it runs."""
-    archive = Archive(spark, storage_at(str(config.archive_location), spark._jvm))  # noqa: SLF001 - the only way to Java
+) -> Iterator[threading.Thread]:  # fmt: skip
+    """Yield what puts records into the history, and what writes the archive, where there are such."""
+    if history is not None:
+        yield RecordKeeper(config.kafka, topics, history, stop)
+    if config.archive_location is not None:
+        archive = Archive(spark, storage_at(config.archive_location, spark._jvm))  # noqa: SLF001 - the only way to Java
 
-    def read(start: Offsets, end: Offsets) -> DataFrame:
-        return accepted(decode(kafka_source.between(archive.spark, config, start, end), rules))
+        def read(start: Offsets, end: Offsets) -> DataFrame:
+            return accepted(decode(kafka_source.between(archive.spark, config, start, end), rules))
 
-    found = Archivist(archive, topics, rules.topics, read, days=config.archive_days, now=now, tell=tell, stop=stop)
-    found.start()
-    return found
+        yield Archivist(archive, topics, rules.topics, read, days=config.archive_days, now=now, tell=tell, stop=stop)
 
 
 def _spark(config: MonitorSettings, task_slots: int, stop: threading.Event) -> SparkSession:

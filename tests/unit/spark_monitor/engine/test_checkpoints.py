@@ -311,3 +311,18 @@ def test_a_damaged_state_is_not_taken_over(tmp_path: Path) -> None:
     second = take(tmp_path, {"state": ["2"]}, can_take_over=True)
     assert second.before is None
     assert not on_disk(first).exists()
+
+
+def test_a_query_of_two_sources_goes_on_where_both_stand(tmp_path: Path) -> None:
+    """Spark notes a line for each source; one that has nothing yet has a dash."""
+    folder = on_disk(first := take(tmp_path))
+    write(folder / "sources/0/0", '\0v1\n{"suhu":{"0":1}}')
+    write(folder / "sources/1/0", '\0v1\n{"acts":{"0":2}}')
+    write(folder / "offsets/0", 'v1\n{"batchTimestampMs":1}\n{"suhu":{"0":10}}\n-')
+    write(folder / "commits/0", 'v2\n{"nextBatchWatermarkMs":0}')
+    assert first.goes_on_from == {"suhu": {"0": 10}}
+    assert first.stands_at == {"suhu": {"0": 1}, "acts": {"0": 2}}
+    write(folder / "offsets/1", 'v1\n{"batchTimestampMs":1}\n{"suhu":{"0":20}}\n{"acts":{"0":5}}')
+    write(folder / "commits/1", 'v2\n{"nextBatchWatermarkMs":0}')
+    assert first.goes_on_from == {"suhu": {"0": 20}, "acts": {"0": 5}}
+    assert first.stands_at == {"suhu": {"0": 10}}

@@ -17,8 +17,10 @@ from spark_monitor.engine.checkpoint_storage import StoragePath
 Offsets = dict[str, dict[str, int]]
 """Topic -> number of the partition -> offset, as Spark writes them."""
 
-FIRST_OFFSETS = "sources/0/0"
-"""Where Spark's Kafka source notes what it began with; our queries have one source each."""
+SOURCES, FIRST = "sources", "0"
+"""Where Spark notes what each of a query's sources began with: in `sources/0/0`, and so on."""
+
+NOTHING_YET = "-"
 
 Repetition = Literal["since the last boundary", "everything", "nothing"]
 """With `nothing`, a result with a known id is of another reading: Kafka has lost the one that the id was made for."""
@@ -221,7 +223,7 @@ def _read_until(folder: StoragePath) -> Offsets:
         offsets = _offsets(folder / "offsets" / str(number))
         if offsets is not None:
             return offsets
-    return _offsets(folder / FIRST_OFFSETS) or {}
+    return _first_offsets(folder)
 
 
 def _stands_at(folder: StoragePath) -> Offsets:
@@ -235,17 +237,35 @@ def _stands_at(folder: StoragePath) -> Offsets:
         offsets = _offsets(folder / "offsets" / str(number - 1))
         if offsets is not None:
             return offsets
-    return _offsets(folder / FIRST_OFFSETS) or {}
+    return _first_offsets(folder)
+
+
+def _first_files(folder: StoragePath) -> list[str]:
+    """Return the files with what its sources began with, as they are called in `folder`."""
+    names = [f"{SOURCES}/{number}/{FIRST}" for number in sorted(_batches(folder / SOURCES))]
+    return [name for name in names if (folder / name).exists()]
+
+
+def _first_of(file: StoragePath) -> Offsets | None:
+    return _offsets(file, head=1)
+
+
+def _first_offsets(folder: StoragePath) -> Offsets:
+    found: Offsets = {}
+    for name in _first_files(folder):
+        found |= _first_of(folder / name) or {}
+    return found
 
 
 def _damaged(folder: StoragePath) -> str | None:
     """Return the first file without which Spark could not go on, as it is called in `folder`; None if all are well."""
-    if not (folder / FIRST_OFFSETS).exists():
+    first_files = _first_files(folder)
+    if not first_files:
         return None  # Nothing was read yet, so nothing can be lost.
     last_offsets = max(_batches(folder / "offsets"), default=None)
     last_commit = max(_batches(folder / "commits"), default=None)
-    if _offsets(folder / FIRST_OFFSETS) is None:
-        return FIRST_OFFSETS
+    if unread := next((name for name in first_files if _first_of(folder / name) is None), None):
+        return unread
     if last_offsets is not None and _offsets(folder / "offsets" / str(last_offsets)) is None:
         return f"offsets/{last_offsets}"
     if last_commit is not None:
@@ -260,17 +280,35 @@ def _batches(log: StoragePath) -> list[int]:
     return [int(name) for name in log.names() if name.isdigit()]
 
 
-def _offsets(file: StoragePath) -> Offsets | None:
-    """Return the offsets in one of Spark's log files, None if it has none: their last line is the JSON."""
-    found = _last_json(file)
-    is_whole = isinstance(found, dict) and all(isinstance(partitions, dict) for partitions in found.values())
-    return found if is_whole else None
+def _offsets(file: StoragePath, head: int = 2) -> Offsets | None:
+    """Return the offsets in one of Spark's log files, None of a file that is not whole.
+
+    Behind the head, the version and what is said of the batch, each source has a line: a dash if it has nothing yet.
+    """
+    sources = [_json(line) for line in _lines(file)[head:] if line != NOTHING_YET]
+    found: Offsets = {}
+    for offsets in sources:
+        if not isinstance(offsets, dict) or not all(isinstance(partitions, dict) for partitions in offsets.values()):
+            return None
+        found |= offsets
+    return found if sources else None
 
 
 def _last_json(file: StoragePath) -> Any:  # noqa: ANN401 - any JSON
+    return _json((_lines(file) or [""])[-1])
+
+
+def _json(line: str) -> Any:  # noqa: ANN401 - any JSON
     try:
-        return json.loads(file.read().decode().splitlines()[-1])
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def _lines(file: StoragePath) -> list[str]:
+    try:
+        return file.read().decode().splitlines()
     except ConnectionError:
         raise  # that its server is away does not mean that the file is damaged
-    except (OSError, ValueError, IndexError):
-        return None
+    except (OSError, ValueError):
+        return []

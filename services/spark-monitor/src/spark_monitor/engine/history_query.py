@@ -18,13 +18,12 @@ from tenacity import Retrying, retry_if_exception_type, stop_when_event_set, wai
 
 from history import merge, retention
 from history.upgrade import NewerError, upgrade
-from messages.records import IncidentReport, incident_report
 from rules.model import Rules
 from spark_monitor.detection.decode import decode
 from spark_monitor.engine.checkpoint_storage import StoragePath
 from spark_monitor.engine.checkpoints import Extent, Offsets, planned_offsets
 from spark_monitor.engine.micro_batches import BatchError, with_short_errors
-from spark_monitor.history.minutes import READINGS, REFUSALS, keyed, summing
+from spark_monitor.history.minutes import READINGS, keyed, summing
 
 TRIGGER_SECONDS = 10
 MESSAGES_AT_ONCE = 200_000
@@ -38,7 +37,7 @@ log = structlog.get_logger()
 
 
 class History:
-    """The database as the query sees it. It may be away: then the query waits, and the operator is told."""
+    """The database as those see it who write. It may be away: then they wait, and the operator is told. Thread-safe."""
 
     def __init__(self, engine: Engine, days: int, tell: Callable[[str], None], stop: threading.Event) -> None:
         """`days`: how long minutes are kept. `tell` takes lines for the operator."""
@@ -46,6 +45,8 @@ class History:
         self._days = days
         self._tell = tell
         self._stop = stop
+        # One writes at a time, as in the database, and one tries whether it is back.
+        self._lock = threading.Lock()
         self._is_away = False
         self._kept_at: datetime | None = None
 
@@ -54,14 +55,16 @@ class History:
 
         `topics` tells what Kafka has: what it has removed is not waited for, and a topic that was made again begins.
         """
-        found: Offsets | None = self._patiently(lambda: self._opened(topics()))
+        with self._lock:
+            found: Offsets | None = self._patiently(lambda: self._opened(topics()))
         if found is None:
             raise BatchError("stopped while the history's database was away")
         return found
 
     def add(self, batch: merge.Batch) -> None:
         """Take a batch in. Raises ElsewhereError where the tables do not end where it begins."""
-        self._patiently(lambda: self._merged(batch))
+        with self._lock:
+            self._patiently(lambda: self._merged(batch))
 
     def _opened(self, kafka: Extent) -> Offsets:
         upgrade(self._engine)
@@ -154,24 +157,12 @@ def batch_of(rows: DataFrame, start: Offsets, end: Offsets) -> merge.Batch:
     """Return what the rows of `summing` hold."""
     lines: list[str] = []
     refusals: dict[tuple[str, str, float], int] = {}
-    incidents: list[merge.IncidentRecord] = []
     for row in rows.rdd.toLocalIterator():
         if row.kind == READINGS:
             lines.append(row.line)
-        elif row.kind == REFUSALS:
+        else:
             refusals[row.topic, row.reason, float(row.minute)] = row.n
-        elif (record := _record(row.record)) is not None:
-            incidents.append(merge.IncidentRecord(row.partition, row.offset, record))
-    incidents.sort(key=lambda each: (each.partition, each.offset))
-    return merge.Batch(start, end, lines, refusals, incidents)
-
-
-def _record(value: bytes | None) -> IncidentReport | None:
-    """Return a record of the incidents' topic; None of what is none, which the reporter tells of."""
-    try:
-        return incident_report(bytes(value or b""))
-    except ValueError:
-        return None
+    return merge.Batch(start, end, lines, refusals)
 
 
 def _first_line(error: BaseException | None) -> str:

@@ -17,9 +17,12 @@ from spark_monitor.engine.supervisor import cause_of
 from spark_monitor.incidents.answers import FAILURE
 from spark_monitor.incidents.records import Record, from_json
 
-TRIGGER_SECONDS = 5
+BATCH_SECONDS = 5
 """As often as the canary makes one without readings. A batch costs a third of a second of processor time, whatever
 little is in it; an incident, which takes half a minute to begin, is told that much later."""
+
+LOOK_SECONDS = 1
+"""How often it is looked whether a person did something: that makes a batch at once."""
 
 RECORDS_AT_ONCE = 10_000
 """A sender may invent names; what comes of it must not fill the memory."""
@@ -41,7 +44,7 @@ def start(records: DataFrame, folder: StoragePath, publish: Callable[[DataFrame,
         .foreachBatch(publish)
         .option("checkpointLocation", str(folder))
         .outputMode("update")
-        .trigger(processingTime=f"{TRIGGER_SECONDS} seconds")
+        .trigger(processingTime=f"{LOOK_SECONDS} seconds")
         .start()
     )
     return query

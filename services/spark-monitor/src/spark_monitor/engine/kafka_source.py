@@ -13,6 +13,9 @@ OFFSETS_RETRIES = 18
 """With a Kafka that is wholly gone the query waits for three minutes, as by default, before it dies."""
 
 
+NEVER_SO_MANY = str(10**12)
+"""Messages. A batch is to come by the time alone."""
+
 WITHOUT_TELEMETRY = {"kafka.enable.metrics.push": "false"}
 """For readers and writers. No broker asks for a client's figures; by default each poll works out when to ask."""
 
@@ -23,13 +26,22 @@ def security(config: MonitorSettings) -> dict[str, str]:
 
 
 def as_they_come(
-    spark: SparkSession, config: MonitorSettings, topics: Iterable[str], starting: Offsets, at_once: int | None
+    spark: SparkSession,
+    config: MonitorSettings,
+    topics: Iterable[str],
+    starting: Offsets,
+    *,
+    at_once: int | None = None,
+    every: float | None = None,
 ) -> DataFrame:
-    """Return what comes from `starting` on; `at_once`: how many messages a batch may have.
+    """Return what comes from `starting` on. Real-time Mode knows none of the bounds.
 
-    Real-time Mode knows no such bound.
+    `at_once`: how many messages a batch may have. `every`: after how many seconds messages make a batch by themselves;
+    another source's batch does not take them along before.
     """
     bounds = {} if at_once is None else {"maxOffsetsPerTrigger": str(at_once)}
+    if every is not None:
+        bounds |= {"minOffsetsPerTrigger": NEVER_SO_MANY, "maxTriggerDelay": f"{every:g}s"}
     return (
         spark.readStream.format("kafka")
         .options(**_options(config, starting), **bounds)

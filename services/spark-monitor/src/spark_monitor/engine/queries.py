@@ -28,7 +28,7 @@ from spark_monitor.engine.checkpoints import Checkpoint, Extent, Offsets
 from spark_monitor.engine.gears import BATCH_READINGS, Gears
 from spark_monitor.engine.history_query import MESSAGES_AT_ONCE, History
 from spark_monitor.engine.history_query import start as start_history
-from spark_monitor.engine.incident_query import PassOn, kept_before, publisher
+from spark_monitor.engine.incident_query import BATCH_SECONDS, PassOn, kept_before, publisher
 from spark_monitor.engine.incident_query import start as start_incidents
 from spark_monitor.engine.incident_topic import IncidentTopic
 from spark_monitor.engine.micro_batches import session_for, stop_between_batches
@@ -104,7 +104,7 @@ def starters(
 
     def messages(session: SparkSession, name: str, *, at_once: int | None = None) -> DataFrame:
         checkpoints[name].tidy()
-        return kafka_source.as_they_come(session, config, read_by(all_rules)[name], starting(name), at_once)
+        return kafka_source.as_they_come(session, config, read_by(all_rules)[name], starting(name), at_once=at_once)
 
     def start_in_gear(name: str) -> StreamingQuery:
         at_once = BATCH_READINGS if gears.in_batches(name, starting(name)) else None
@@ -120,17 +120,21 @@ def starters(
         topics.wait_until_back(stop)
         before = checkpoints[name].before
         known = None if before is None else kept_before(in_batches, before, tell)
-        records = incident_records(messages(in_batches, name), rules, config.zone.key, known)
+        checkpoints[name].tidy()
+        begin = starting(name)
+        # A person waits for an answer; the readings may.
+        acts = kafka_source.as_they_come(in_batches, config, [ACTIONS], {ACTIONS: begin.pop(ACTIONS)})
+        rest = kafka_source.as_they_come(in_batches, config, begin, begin, every=BATCH_SECONDS)
+        records = incident_records(rest.union(acts), rules, config.zone.key, known)
         return start_incidents(records, checkpoints[name].folder, publisher(incident_topic, pass_on, tell))
 
     def start_for(history: History) -> StreamingQuery:
         topics.wait_until_back(stop)
-        read = (*all_rules.topics, INCIDENTS)
-        begin = history.open(lambda: topics.extent(read))
+        begin = history.open(lambda: topics.extent(all_rules.topics))
         folder = LocalStoragePath(config.checkpoint_dir) / HISTORY_QUERY
         if folder.exists():
             folder.remove()
-        kept = kafka_source.as_they_come(in_batches, config, read, begin, MESSAGES_AT_ONCE)
+        kept = kafka_source.as_they_come(in_batches, config, all_rules.topics, begin, at_once=MESSAGES_AT_ONCE)
         return start_history(kept, all_rules, history, folder, begin)
 
     found: dict[str, Callable[[], StreamingQuery]] = {
@@ -185,7 +189,7 @@ def take_checkpoints(config: MonitorSettings, rules: Rules, kafka: Extent, root:
             "state": state,
         },
         # In micro-batches the topics may change; an open incident must not end because another sensor is added.
-        INCIDENTS_QUERY: {"state": STATE_FORMAT},
+        INCIDENTS_QUERY: {"state": STATE_FORMAT, "sources": 2},
     }
     checkpoints: dict[str, Checkpoint] = {}
     elsewhere: Offsets = {}

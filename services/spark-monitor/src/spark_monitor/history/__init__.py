@@ -1,1 +1,1 @@
-"""What goes into the history: the minutes of readings, the counts of refusals, the incidents' records."""
+"""What goes into the history: the minutes of readings, and the counts of refusals."""

@@ -7,7 +7,6 @@ from pyspark.sql import functions as F
 
 from history.kinetic import ACTIVATION_KELVIN, ZERO_CELSIUS_KELVIN
 from history.merge import MINUTE_COLUMNS
-from messages.topics import INCIDENTS
 from rules import canary
 from rules.model import Rules
 from spark_monitor.detection.alerts import is_raised
@@ -15,7 +14,7 @@ from spark_monitor.detection.alerts import is_raised
 MINUTE = 60
 """Seconds."""
 
-READINGS, REFUSALS, RECORD = "readings", "refusals", "record"
+READINGS, REFUSALS = "readings", "refusals"
 """What a row is about, as its `kind`."""
 
 AS_CSV = {
@@ -25,31 +24,26 @@ AS_CSV = {
     "ignoreTrailingWhiteSpace": "false",
 }
 
-KEYS = ("kind", "topic", "reason", "stream", "entity_id", "sensor_id", "minute", "partition", "offset")
+KEYS = ("kind", "topic", "reason", "stream", "entity_id", "sensor_id", "minute")
 
 
 def keyed(decoded: DataFrame) -> DataFrame:
-    """Turn rows of `decode`, of the streams' topics and the incidents', into what `summing` takes.
+    """Turn rows of `decode` into what `summing` takes.
 
     Returns one row for each row: KEYS, which say what it is added to, and what is added.
     """
-    # The incidents' topic has no stream, so decode hands its messages back whole, as refused ones.
-    is_record = F.col("topic") == INCIDENTS
-    is_refused = F.col("refusal_code").isNotNull() & ~is_record
-    is_reading = F.col("refusal_code").isNull()
+    is_refused = F.col("refusal_code").isNotNull()
+    is_reading = ~is_refused
     time = F.when(is_reading, F.col("event_time")).otherwise(F.col("received_at"))
     return decoded.select(
-        F.when(is_record, RECORD).when(is_refused, REFUSALS).otherwise(READINGS).alias("kind"),
+        F.when(is_refused, REFUSALS).otherwise(READINGS).alias("kind"),
         F.when(is_refused, F.col("topic")).alias("topic"),
         F.when(is_refused, F.col("refusal_code")).alias("reason"),
         F.when(is_reading, F.col("stream")).alias("stream"),
         F.when(is_reading, F.col("entity_id")).alias("entity_id"),
         # PostgreSQL's texts know no NUL.
         F.when(is_reading, F.translate(F.coalesce("sensor_id", F.lit("")), "\0", "�")).alias("sensor_id"),
-        F.when(~is_record, F.floor(time / MINUTE) * MINUTE).alias("minute"),
-        F.when(is_record, F.col("partition")).alias("partition"),
-        F.when(is_record, F.col("offset")).alias("offset"),
-        F.when(is_record, F.col("refused_value")).alias("record"),
+        (F.floor(time / MINUTE) * MINUTE).alias("minute"),
         "value",
         time.alias("time"),
         "received_at",
@@ -63,12 +57,11 @@ def summing(rules: Rules) -> Callable[[DataFrame], DataFrame]:
     It returns rows of `kind` and
 
     - READINGS: `line`, of a sensor's readings in a minute, as `history.merge.MINUTE_COLUMNS` in CSV;
-    - REFUSALS: `topic, reason, minute, n`, the minute by Kafka's clock in epoch seconds;
-    - RECORD: `partition, offset, record`, of the incidents' topic as it is there (bytes).
+    - REFUSALS: `topic, reason, minute, n`, the minute by Kafka's clock in epoch seconds.
     """
-    sums = [F.first("record").alias("record"), *_sums(rules)]
+    sums = _sums(rules)
     line = F.when(F.col("kind") == READINGS, F.to_csv(F.struct(*MINUTE_COLUMNS), AS_CSV)).alias("line")
-    shown = ["kind", "topic", "reason", "minute", "n", "partition", "offset", "record"]
+    shown = ["kind", "topic", "reason", "minute", "n"]
     return lambda rows: rows.groupBy(*KEYS).agg(*sums).select(*shown, line)
 
 
