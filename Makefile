@@ -50,6 +50,10 @@ alarms: ## Show how good the alarms of the stack in Docker were; MINUTES=600 loo
 retire: ## Wait no more for a sensor, or for a whole place: PLACE=G1 BY=Budi [SENSOR=suhu-7f3a] [REASON="..."]
 	@docker compose exec --no-TTY spark-monitor python -m spark_monitor retire "$(PLACE)" --by "$(BY)" --reason "$(REASON)" $(if $(SENSOR),--sensor "$(SENSOR)")
 
+.PHONY: user
+user: ## Let a person act on the page of the stack in Docker: NAME=dewi [ROLE=viewer] [REMOVE=1]; it asks for a password
+	@docker compose exec $$([ -t 0 ] || echo --no-TTY) web python -m web user "$(NAME)" --role "$(or $(ROLE),operator)" $(if $(REMOVE),--remove)
+
 .PHONY: secrets
 secrets: ## Make certificates and passwords for compose.secure.yaml
 	@infra/make-secrets
@@ -71,9 +75,9 @@ test-rules: $(VENV)/ready ## Run the rules' own tests, or those beside RULES_FIL
 	@java="$$(python -m devstack.spark_java)" && eval "$$java" && python -m spark_monitor test-rules $(RULES_FILE)
 
 .PHONY: test
-test: lint ## Tests and checks of every day; sets up what it needs
-	@# What is not timed runs side by side.
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-unit test-spark images
+test: ## Tests and checks of every day; sets up what it needs
+	@# What is not timed runs side by side: the images are built while Python's packages are still on their way.
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target images lint test-spark test-unit
 	$(MAKE) --no-print-directory test-integration test-stack test-faults
 
 # One Maven at a time works on its local repository: who needs the jars waits for this.
@@ -158,10 +162,16 @@ schemas: $(VENV)/ready ## Write the JSON Schemas and the AsyncAPI document of th
 	python -m messages.schemas docs/messages
 
 .PHONY: lint
-lint: $(VENV)/ready ## Ruff, mypy, which folder may import which, dead links
+lint: lint-types lint-rest ## Ruff, mypy, which folder may import which, dead links
+
+.PHONY: lint-types
+lint-types: $(VENV)/ready
+	mypy
+
+.PHONY: lint-rest
+lint-rest: $(VENV)/ready
 	ruff check .
 	ruff format --check .
-	mypy
 	lint-imports
 	pytest -q tests/docs
 	python -m bench --show bench/results/full.json --within docs/performance.md

@@ -2,6 +2,7 @@
 
 import json
 import re
+import ssl
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +19,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 from tests.stack.hardening import HOLDS, assert_as_the_table_says, service_of
+from tests.stack.people import form_of, send, sign_in
 
 from devstack.compose_project import eventually
 from devstack.secure_project import SecureStack, secured
@@ -88,8 +90,16 @@ def test_what_was_measured_is_kept(secure: SecureStack) -> None:
     eventually(lambda: ",85.25,85.25,85.25" in secure.compose(*history, check=False), lambda: secure.compose(*history))
 
 
-def test_the_page_reads_topics_and_history(secure: SecureStack) -> None:
-    with httpx.Client(base_url=secure.page, timeout=10) as page:
+def test_the_page_speaks_tls_and_shows_nothing_before_a_sign_in(secure: SecureStack) -> None:
+    trust = ssl.create_default_context(cafile=str(secure.secrets / "mounted" / "ca.pem"))
+    with httpx.Client(base_url=secure.page.replace("http:", "https:"), timeout=10, verify=trust) as page:
+        assert {page.get(path).status_code for path in ("/api/v1/overview", "/live", "/api/docs")} == {401}
+        asked = page.get("/insiden", headers={"Accept": "text/html"})
+        assert (asked.status_code, asked.headers["Location"]) == (303, "/masuk?ke=/insiden")
+        sign_in(secure, page, "siti", "viewer")
+        # Who may only look is shown no form, and refused without one.
+        assert form_of(page, "/gudang/G1", "shelve") == {}
+        assert send(page, "/tindakan", {"action": "shelve"}).status_code == 403
         eventually(lambda: page.get("/api/v1/overview").json()["known"], lambda: page.get("/").text, 30)
         eventually(lambda: 'class="band"' in page.get("/gudang/G1").text, lambda: "no chart of G1", 60)
 

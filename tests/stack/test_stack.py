@@ -11,6 +11,8 @@ from typing import Any
 import httpx
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
+from tests.stack.people import form_of, sign_in
+from tests.stack.people import send as send_form
 
 from devstack.compose_project import Stack, eventually
 from devstack.layout import ROOT
@@ -73,6 +75,40 @@ def test_the_page_shows_every_warehouse_with_its_history(stack: Stack) -> None:
     with httpx.Client(base_url=stack.page, timeout=10) as page:
         eventually(shows_all, lambda: f"the page has {page.get('/api/v1/overview').text}", 30)
         eventually(lambda: 'class="band"' in page.get("/gudang/G1").text, lambda: "no chart of G1", 60)
+
+
+def test_what_a_person_does_stands_everywhere_within_seconds(stack: Stack) -> None:
+    """Acknowledged on the page: the log, the topic, the database and another page agree; and all is recorded."""
+
+    def opened() -> str:
+        found = other.get("/api/v1/incidents").json()
+        return next((each["incident_id"] for each in found if each["entity_id"] == "ACK"), "")
+
+    def acknowledged_by() -> list[str | None]:
+        found = other.get("/api/v1/incidents").json()
+        return [each.get("acknowledged_by") for each in found if each["incident_id"] == incident]
+
+    with httpx.Client(base_url=stack.page, timeout=10) as page, httpx.Client(base_url=stack.page, timeout=10) as other:
+        at = time.time()
+        send(stack, "suhu", *({"gudang_id": "ACK", "suhu": 88.5, "timestamp": at - 90 + 2 * n} for n in range(45)))
+        eventually(opened, lambda: other.get("/api/v1/incidents").text, 60)
+        incident = opened()
+        assert send_form(page, "/tindakan", {"action": "acknowledge"}).headers["Location"] == "/masuk"
+        sign_in(stack, page, "dewi")
+        form = form_of(page, f"/insiden?id={incident}", "acknowledge")
+        assert send_form(page, "/tindakan", form | {"reason": "pendingin dicek"}).status_code == 303
+        eventually(lambda: acknowledged_by() == ["dewi"], lambda: other.get("/api/v1/incidents").text, 15)
+        line = "[Insiden Dikonfirmasi] Gudang ACK: Suhu, oleh dewi: pendingin dicek"
+        eventually(lambda: printed(stack, line), lambda: "no line", 15)
+        in_database = ("exec", "--no-TTY", "db", "psql", "-U", "postgres", "gudang", "-Atc")
+        asked = "SELECT record ->> 'acknowledged_by' FROM incident WHERE entity_id = 'ACK'"
+        eventually(lambda: stack.compose(*in_database, asked).strip() == "dewi", lambda: "not in the database", 15)
+        # The same click twice, and a form of nobody's session.
+        assert send_form(page, "/tindakan", form | {"reason": "pendingin dicek"}).status_code == 303
+        assert send_form(page, "/tindakan", form | {"token": "0" * 64}).status_code == 403
+        said = stack.compose("exec", "--no-TTY", "spark-monitor", "python", "-m", "spark_monitor", "check-actions")
+        assert "rantai utuh" in said
+        assert len(printed(stack, "[Insiden Dikonfirmasi] Gudang ACK")) == 1
 
 
 def test_the_page_s_role_in_the_database_can_only_read(stack: Stack) -> None:

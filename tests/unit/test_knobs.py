@@ -36,11 +36,13 @@ OF_THE_IMAGE = {
     "PASSWORDS_DIR",
     "WAIT_SECONDS",
     "WEB_ADDRESS",
+    "PEOPLE_DIR",
 }
 """Where things lie in the container, and how long a start may take there."""
 
 OF_THE_SECURE_OVERLAY = {
     "KAFKA_SECURITY_PROTOCOL", "KAFKA_SSL_CA_FILE", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD_FILE", "ACCESS_FILE",
+    "WEB_TLS_FILE",
 }  # fmt: skip
 """What compose.secure.yaml itself says."""
 
@@ -219,7 +221,9 @@ def test_the_secure_overlay_tells_each_client_who_it_is(services: Services) -> N
         ), service
         assert set(overlay[service]["secrets"]) >= {"ca.pem", service}
         if service != "topic-init":
-            assert set(overlay[service]["secrets"]) == {"ca.pem", service}
+            # The page also has a certificate of its own.
+            own = {"ca.pem", service} | ({"web.pem"} if service == "web" else set())
+            assert set(overlay[service]["secrets"]) == own
 
 
 def test_what_compose_itself_reads_stands_in_the_example_with_the_same_default(

@@ -81,7 +81,7 @@ def test_each_mounted_file_is_given_to_who_reads_it(tmp_path: Path, given: Path)
     assert told == {
         "1000": of_kafka | {"user-kafka.properties", "user-topic-init.properties"},
         "999": {"db.pem"},
-        "10001": USERS - {"kafka"} | {"spark.properties"},
+        "10001": USERS - {"kafka"} | {"spark.properties", "web.pem"},
     }
 
 

@@ -63,7 +63,7 @@ class Services:
     def start_web(self) -> str:
         """Start the page; return its address."""
         address = f"127.0.0.1:{self._env.get('WEB_PORT') or 8080}"
-        env = {"WEB_ADDRESS": address, **self._rules}
+        env = {"WEB_ADDRESS": address, "PEOPLE_DIR": str(self._state / "people"), **self._rules}
         if own := self._env.get("WEB_DATABASE_URL"):
             env["DATABASE_URL"] = own
         self._start("web", ["web"], env, own_stdout=False, deadline=10)

@@ -226,7 +226,7 @@ def test_no_record_of_others_keeps_a_page_from_being_shown(at: float, language: 
 def test_no_word_is_there_that_nobody_says() -> None:
     sources = [
         each.read_text("utf-8")
-        for folder in ("view", "templates")
+        for folder in ("view", "templates", "people")
         for each in (WEB / folder).iterdir()
         if each.is_file()
     ]

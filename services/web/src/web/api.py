@@ -27,6 +27,9 @@ MOST_POINTS = 5000
 RETRY_MS = 2000
 """After which a page that is cut off connects again."""
 
+STREAM = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+"""The headers of what goes on and on."""
+
 Answer = TypeVar("Answer")
 
 Place = Annotated[str, Query(min_length=1, max_length=1000, description="a warehouse or machine, such as G1")]
@@ -147,8 +150,23 @@ def router(numbers: Numbers, hub: Hub) -> APIRouter:
                 async for message in messages:
                     yield _event(message)
 
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(events(), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(events(), media_type="text/event-stream", headers=STREAM)
+
+    @found.get("/changes", include_in_schema=False)
+    async def changes() -> Response:
+        versions = hub.watch()
+        try:
+            first = await anext(versions)
+        except Crowded:
+            return JSONResponse({"detail": "too many open pages"}, 503, headers={"Retry-After": "10"})
+
+        async def events() -> AsyncIterator[str]:
+            async with contextlib.aclosing(versions):
+                yield f"retry: {RETRY_MS}\ndata: {first}\n\n"
+                async for version in versions:
+                    yield f"data: {version}\n\n"
+
+        return StreamingResponse(events(), media_type="text/event-stream", headers=STREAM)
 
     return found
 

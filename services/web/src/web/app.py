@@ -25,6 +25,12 @@ from web.live.tail import Tail
 from web.pages import Pages, language_of
 from web.past.database import NoHistory, Past
 from web.past.day import LastDay
+from web.people import doors
+from web.people.gate import Gate
+from web.people.limits import Bounded, SignedInOnly
+from web.people.messenger import Messenger
+from web.people.sessions import Sessions, secret_in
+from web.people.users import Users
 from web.render import STATIC
 from web.settings import WebSettings
 from web.site_now import SiteNow
@@ -55,35 +61,40 @@ KEPT = "public, max-age=31536000, immutable"
 
 
 def create(config: WebSettings, rules: Rules) -> FastAPI:
-    """Return the service; it begins to read Kafka when it starts."""
+    """Return the service; it begins to read Kafka when it starts. Raises OSError if PEOPLE_DIR can't be written."""
+    gate = _gate(config)
     app = FastAPI(
         title="Pemantau gudang",
         version=version("web"),
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
-        lifespan=lambda app: _running(app, config, rules),
+        lifespan=lambda app: _running(app, config, rules, gate),
     )
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(config.web_hosts), www_redirect=False)
+    if config.web_reading == "signed-in":
+        app.add_middleware(SignedInOnly, is_signed_in=lambda request: gate.person(request) is not None)
+    app.add_middleware(Bounded)
     app.add_middleware(Headers)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 
 
 @contextlib.asynccontextmanager
-async def _running(app: FastAPI, config: WebSettings, rules: Rules) -> AsyncIterator[None]:
+async def _running(app: FastAPI, config: WebSettings, rules: Rules, gate: Gate) -> AsyncIterator[None]:
     """Run what works beside the answers."""
     site, history = Site(rules), Past(config.database)
     day = LastDay(history)
     news = News()
     tail = Tail(config.kafka, rules, site, news.tell)
     now = SiteNow(site, tail, day, rules, config.zone)
-    shown = Pages(now, history, config.site_name)
-    hub = Hub(news, now.overview, shown.draw)
+    shown = Pages(now, history, gate, config.site_name)
+    hub = Hub(news, now.overview, shown.draw, now.incident_version)
     versions = [("web", version("web")), (now.settings["id"].word("rules_version"), rules.version)]
     app.include_router(api.router(api.Numbers(now, history), hub))
     app.include_router(pages.router(shown, hub, versions))
+    app.include_router(doors.router(shown, gate, Messenger(config.kafka)))
     app.add_api_route("/api/docs", _docs(app, shown), include_in_schema=False)
     app.add_api_route("/healthz", _health(tail), include_in_schema=False)
     app.add_exception_handler(HTTPException, _problem(shown))  # type: ignore[arg-type]
@@ -100,6 +111,12 @@ async def _running(app: FastAPI, config: WebSettings, rules: Rules) -> AsyncIter
         tail.stop()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(tail.join, 10)
+
+
+def _gate(config: WebSettings) -> Gate:
+    """Return who lets people in. Raises OSError."""
+    users = Users(config.people_dir)
+    return Gate(users, Sessions(users, secret_in(config.people_dir)))
 
 
 async def _refresh(now: SiteNow, day: LastDay, news: News) -> None:

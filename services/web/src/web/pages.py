@@ -12,6 +12,7 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 
 from history import incidents as past_incidents
+from history.actions import chain
 from history.figures import figures
 from history.period import Period
 from history.series import Series, resolution, series
@@ -19,6 +20,8 @@ from messages.records import IncidentReport
 from rules import canary
 from web.live.hub import Hub
 from web.past.database import NoHistory, Past
+from web.people.gate import Gate
+from web.people.words import SHELF_MINUTES
 from web.render import Templates
 from web.site_now import SiteNow
 from web.view import cases, numbers, past
@@ -36,9 +39,10 @@ ENDED_AT_MOST = 200
 class Pages:
     """Builds pages of the live state and the past."""
 
-    def __init__(self, now: SiteNow, history: Past, site_name: str | None) -> None:
+    def __init__(self, now: SiteNow, history: Past, gate: Gate, site_name: str | None) -> None:
         self.now = now
         self.history = history
+        self._gate = gate
         self.templates = Templates()
         self._site_name = site_name
 
@@ -54,7 +58,7 @@ class Pages:
         """Return a page; a language that the address asks for is remembered."""
         text = self.templates.page(
             name, language, clock=self._clock(language), site_name=self._site_name,
-            wall="layar" in request.query_params, **values,
+            wall="layar" in request.query_params, person=self._gate.person(request), path=request.url.path, **values,
         )  # fmt: skip
         response = HTMLResponse(text, status)
         if request.query_params.get(COOKIE) in {"id", "en"}:
@@ -114,6 +118,7 @@ def router(pages: Pages, hub: Hub, versions: Sequence[tuple[str, str]]) -> APIRo
             "place.html", request, language, here="", place=entity_id, room=room, past=shown, range=name,
             ranges=[(each, setting.word(each)) for each in past.RANGES], cases=found_cases,
             ages={each.stream: _age(each.at, now, setting) for each in room.measures},
+            rules=_limits_of(setting), times=_shelf_times(setting, now),
         )  # fmt: skip
 
     @found.get("/insiden")
@@ -131,8 +136,9 @@ def router(pages: Pages, hub: Hub, versions: Sequence[tuple[str, str]]) -> APIRo
         chosen = id or next((each.id for each in shown), "")
         return pages.page(
             "incidents.html", request, language, here="incidents", head=head, problem=problem, open_ones=shown,
-            faults=cases.open_ones([each for each in live if each not in limits], setting, now), ended=ended,
-            open_id=chosen, detail=_detail(pages, chosen, live, setting, now) if chosen else None,
+            faults=cases.open_ones(cases.of_sensors(live), setting, now), shelves=cases.shelves(live, setting, now),
+            ended=ended, times=_shelf_times(setting, now), open_id=chosen,
+            detail=_detail(pages, chosen, live, setting, now) if chosen else None,
         )  # fmt: skip
 
     @found.get("/sistem")
@@ -141,6 +147,7 @@ def router(pages: Pages, hub: Hub, versions: Sequence[tuple[str, str]]) -> APIRo
         answer = None if pages.history.is_off else pages.history.answer_seconds()
         return pages.page(
             "system.html", request, language, here="system", versions=versions,
+            record=_record_of_actions(pages, pages.now.settings[language]),
             **_system(pages, hub, answer, pages.now.settings[language], language),
         )  # fmt: skip
 
@@ -153,6 +160,20 @@ def _safe(html: str) -> object:
 
 def _age(at: float | None, now: float, setting: Setting) -> str:
     return "–" if at is None else setting.ago(now - at)
+
+
+def _shelf_times(setting: Setting, now: float) -> list[tuple[int, str]]:
+    """Return for how many minutes a rule may be shelved, with words."""
+    return [
+        (minutes, f"{numbers.duration(60 * minutes, setting.language)}, {setting.moment(now + 60 * minutes, now)}")
+        for minutes in SHELF_MINUTES
+    ]
+
+
+def _limits_of(setting: Setting) -> list[tuple[str, str]]:
+    """Return the rules that make incidents, with their streams' labels."""
+    rules = setting.rules
+    return [(name, rules.streams[each.stream].label) for name, each in rules.alerts.items() if each.incident]
 
 
 def _past_of(
@@ -224,13 +245,23 @@ def _detail(
     return cases.detail(known, events or [known], setting, now)
 
 
+def _record_of_actions(pages: Pages, setting: Setting) -> tuple[str, bool]:
+    """Return whether all that people did stands as it was written, in words, and whether something is wrong."""
+    try:
+        found = pages.history.ask(chain)
+    except NoHistory as problem:
+        return setting.word("history_off" if problem.is_off else "record_unknown"), False
+    if found.broken_at is not None:
+        return setting.word("record_broken", number=setting.count(found.broken_at)), True
+    return setting.word("record_whole", count=setting.count(found.length)), False
+
+
 def _system(pages: Pages, hub: Hub, answer: float | None, setting: Setting, language: Language) -> dict[str, Any]:
     word, count, now = setting.word, setting.count, time.time()
     shown, tests = pages.now.overview(language), sorted(pages.now.pulses())
     whole, newest = pages.now.is_chain_whole(), pages.now.newest()
     live = pages.now.incidents()
-    limits = len(cases.of_limits(live))
-    faults = len(live) - limits
+    limits, faults = len(cases.of_limits(live)), len(cases.of_sensors(live))
     if pages.history.is_off:
         database = word("off")
     else:

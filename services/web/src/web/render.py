@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
@@ -34,7 +35,7 @@ class Templates:
             loader=PackageLoader("web"), autoescape=select_autoescape(default=True), undefined=StrictUndefined,
             trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
-        self._environment.globals |= {"static": static_url, "place_url": place_url}
+        self._environment.globals |= {"static": static_url, "place_url": place_url, "new_id": lambda: str(uuid4())}
 
     def page(self, name: str, language: Language, **values: Any) -> str:  # noqa: ANN401 - what the template asks for
         """Return a page in a language."""

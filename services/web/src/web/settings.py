@@ -1,7 +1,8 @@
 """The page's knobs, from the environment."""
 
 from functools import cached_property
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BeforeValidator, Field
@@ -31,6 +32,13 @@ class WebSettings(ServiceSettings, RulesSettings, DatabaseSettings):
         BeforeValidator(_split),
         Field(min_length=1, description="names under which the page is asked for, with commas between them"),
     ] = ("localhost", "127.0.0.1", "[::1]", "web")
+    web_reading: Annotated[
+        Literal["open", "signed-in"], Field(description="who may read: open to all who reach the page, or signed-in")
+    ] = "open"
+    web_tls_file: Annotated[Path | None, Field(description="a file with the page's certificate and key, as PEM")] = None
+    people_dir: Annotated[Path, Field(description="a folder for the users and the key of their sessions")] = Path(
+        "/var/lib/web"
+    )
     site_name: Annotated[str | None, Field(max_length=60, description="the site's name, at most 60 characters")] = None
     tz: Annotated[str, Field(description="a time zone like Asia/Jakarta")] = DEFAULT_ZONE
 

@@ -70,6 +70,10 @@ class SiteNow:
             ]
         )
 
+    def incident_version(self) -> int:
+        """Return a number that grows with each record about incidents."""
+        return self._with(lambda site, _: site.incident_version)
+
     def pulses(self) -> list[float]:
         """Return how long the last tests took, in seconds."""
         return self._with(lambda site, _: [each.seconds for each in site.pulses])

@@ -50,7 +50,17 @@ class News:
 class Hub:
     """One for a process. `look` returns the overview as it is now, `draw` a room as HTML."""
 
-    def __init__(self, news: News, look: Callable[[Language], Overview], draw: Draw, pages_at_most: int = 500) -> None:
+    def __init__(
+        self,
+        news: News,
+        look: Callable[[Language], Overview],
+        draw: Draw,
+        incident_version: Callable[[], int] = lambda: 0,
+        pages_at_most: int = 500,
+    ) -> None:
+        self._incident_version = incident_version
+        self._version = 0
+        self._watching: set[asyncio.Queue[int]] = set()
         self._look = look
         self._draw = draw
         self._pages_at_most = pages_at_most
@@ -58,11 +68,12 @@ class Hub:
         self._shown: dict[Language, dict[str, Room]] = {"id": {}, "en": {}}
         self._order: dict[Language, list[list[str]]] = {"id": [], "en": []}
         self._news = news
+        self._told_at = 0.0
 
     @property
     def open_pages(self) -> int:
         """How many pages listen."""
-        return sum(map(len, self._pages.values()))
+        return sum(map(len, self._pages.values())) + len(self._watching)
 
     async def run(self) -> None:
         """Tell the pages until cancelled."""
@@ -71,6 +82,7 @@ class Hub:
             for language, pages in self._pages.items():
                 if pages:
                     self._send(language, self._difference(language))
+            self._tell_version()
             await asyncio.sleep(LEAST_SECONDS)  # so much news goes into one message
 
     async def listen(self, language: Language) -> AsyncGenerator[Message]:
@@ -87,6 +99,30 @@ class Hub:
                 yield message
         finally:
             self._pages[language].discard(queue)
+
+    async def watch(self) -> AsyncGenerator[int]:
+        """Yield a number that grows with each record about incidents, now and with each tick. Raises Crowded."""
+        if self.open_pages >= self._pages_at_most:
+            raise Crowded
+        queue: asyncio.Queue[int] = asyncio.Queue(1)
+        self._watching.add(queue)
+        try:
+            yield self._incident_version()
+            while True:
+                yield await queue.get()
+        finally:
+            self._watching.discard(queue)
+
+    def _tell_version(self) -> None:
+        """Tell those who watch that something changed, and now and then that nothing did."""
+        version, now = self._incident_version(), time.monotonic()
+        if version == self._version and now - self._told_at < TICK_SECONDS:
+            return
+        self._version, self._told_at = version, now
+        for queue in self._watching:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(version)
 
     def _send(self, language: Language, message: Message) -> None:
         for queue in list(self._pages[language]):

@@ -64,6 +64,8 @@ class Site:
         self.causes: dict[str, IncidentReport] = {}
         self.pulses: deque[Pulse] = deque(maxlen=PULSES)
         self.last_closed: IncidentReport | None = None
+        self.incident_version = 0
+        """It grows with each record about incidents."""
         self.left_out = 0
         """How many results were of more places than are kept."""
         self._streams = {name: status.streams for name, status in rules.statuses.items()}
@@ -97,6 +99,7 @@ class Site:
         if found is None:
             return None
         entity, incidents = found
+        self.incident_version += 1
         name = incident["incident_id"]
         if incident["state"] not in OVER:
             # With the same time the later record is the newer one.

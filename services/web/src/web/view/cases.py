@@ -10,8 +10,18 @@ from web.view import numbers
 from web.view.levels import of_severity
 from web.view.overview import Setting, peak_of
 
+SHELF = "shelf"
+"""The kind of a record about what nobody is told of now."""
+
 MARKS = {"silence": "silent", "clock": "clock", "fault": "stuck", "action": "comment"}
-STATE_MARKS = {"opened": "warning", "reminder": "warning", "unknown": "unknown"}
+STATE_MARKS = {
+    "opened": "warning",
+    "reminder": "warning",
+    "unknown": "unknown",
+    "commented": "comment",
+    "shelved": "shelved",
+    "unshelved": "shelved",
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,14 @@ class Case:
     more: str
     state: str
     is_over: bool
+    acknowledged: str
+    rule: str
+    """Of a limit, which may be shelved; empty of anything else."""
+    stream: str
+    sensor: str
+    """The sensor that something is wrong with, if that is what it is about."""
+    can_acknowledge: bool
+    can_close: bool
 
 
 @dataclass(frozen=True)
@@ -42,6 +60,8 @@ class Event:
     level: str
     word: str
     text: str
+    by: str
+    quote: str
 
 
 @dataclass(frozen=True)
@@ -74,7 +94,52 @@ def case(incident: IncidentReport, setting: Setting, now: float) -> Case:
         more=_more(incident, setting),
         state=setting.word("over" if is_over else "still_open"),
         is_over=is_over,
+        acknowledged=_acknowledged(incident, setting, now, is_over=is_over),
+        rule=incident["rule"] if is_limit else "",
+        stream=incident.get("stream") or "",
+        sensor="" if is_limit else incident.get("sensor_id") or "",
+        can_acknowledge=not (is_over or incident.get("acknowledged_by")),
+        # What its readings can end, they end.
+        can_close=is_limit and not is_over,
     )
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A rule of a place whose incidents nobody is told of now."""
+
+    place: str
+    rule: str
+    label: str
+    until: str
+    text: str
+
+
+def shelves(incidents: Iterable[IncidentReport], setting: Setting, now: float) -> list[Shelf]:
+    """Return the shelves among what is open, the one that ends first before the others."""
+    found = sorted((each for each in incidents if each["kind"] == SHELF), key=lambda each: each["shelved_until"] or 0)
+    return [
+        Shelf(
+            place=each["entity_id"],
+            rule=each["rule"],
+            label=stream.label if (stream := setting.rules.streams.get(each.get("stream") or "")) else each["rule"],
+            until=setting.word("until", when=setting.moment(each["shelved_until"] or 0, now)),
+            text=_quoted(each, setting),
+        )
+        for each in found
+    ]
+
+
+def _quoted(record: IncidentReport, setting: Setting) -> str:
+    said = setting.word("by", name=record.get("by") or "–")
+    return f"{said}: “{reason}”" if (reason := record.get("reason")) else said
+
+
+def _acknowledged(incident: IncidentReport, setting: Setting, now: float, *, is_over: bool) -> str:
+    by, at = incident.get("acknowledged_by"), incident.get("acknowledged_at")
+    if by and at:
+        return setting.word("acknowledged_by", name=by, when=setting.moment(at, now))
+    return "" if is_over else setting.word("not_acknowledged")
 
 
 def detail(incident: IncidentReport, events: Iterable[IncidentReport], setting: Setting, now: float) -> Detail:
@@ -113,6 +178,11 @@ def of_limits(incidents: Sequence[IncidentReport]) -> list[IncidentReport]:
     return [each for each in incidents if each["kind"] == "threshold"]
 
 
+def of_sensors(incidents: Sequence[IncidentReport]) -> list[IncidentReport]:
+    """Return those that are of sensors and sources."""
+    return [each for each in incidents if each["kind"] not in {"threshold", SHELF}]
+
+
 def _label(incident: IncidentReport, stream: str, setting: Setting) -> str:
     if incident["kind"] == "threshold":
         return stream or incident["rule"]
@@ -137,6 +207,8 @@ def _event(record: IncidentReport, setting: Setting) -> Event:
         level=of_severity(record["severity"]).word if state == "opened" and record["kind"] == "threshold" else "",
         word=setting.word(f"state_{state}"),
         text=record["message"],
+        by=setting.word("by", name=by) if (by := record.get("by")) else "",
+        quote=record.get("reason") or "",
     )
 
 

@@ -1,0 +1,1 @@
+"""Who may act: users with passwords, signed sessions, a brake on guessing."""
