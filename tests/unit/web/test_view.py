@@ -12,9 +12,10 @@ from messages.records import LAST_MOMENT
 from web.live.site import Site
 from web.view import numbers
 from web.view.cases import detail
+from web.view.groups import beginning, groups, matching
 from web.view.levels import Level
 from web.view.numbers import Language
-from web.view.overview import canary, natural, overview, room
+from web.view.overview import MANY, Overview, canary, natural, overview, room
 from web.view.scale import Scale, bar_of, scale_of
 from web.view.words import WORDS
 
@@ -234,3 +235,34 @@ def test_no_word_is_there_that_nobody_says() -> None:
     said = set(re.findall(r"""[a-z]+(?:_[a-z]+)*""", "\n".join(sources)))
     composed = {name for name in WORDS["id"] if name.startswith(("state_", "kind_", "gap_"))}
     assert WORDS["id"].keys() - said - composed == set()
+
+
+def many(count: int, wrong: int = 1) -> Overview:
+    statuses = [status(f"{'JKT-G' if n % 2 else 'G'}{n}", 85.0 if n < wrong else 75.0, 60.0) for n in range(count)]
+    return overview(site(*statuses), setting(), NOW)
+
+
+def test_of_many_places_only_those_with_something_wrong_are_drawn() -> None:
+    few, shown = many(MANY), many(1000, wrong=3)
+    assert ([len(each) for each in few.drawn], few.is_many) == ([1, MANY - 1], False)
+    assert ([len(each) for each in shown.drawn], shown.is_many) == ([3, 0], True)
+    assert [len(each) for each in many(200, wrong=150).drawn] == [MANY, 0]
+
+
+def test_many_places_are_squares_in_groups_by_their_names() -> None:
+    first, second = groups(many(100, wrong=1), setting())
+    assert (first.name, first.text) == ("G", "50 gudang, 1 perlu dilihat")
+    assert (second.name, second.text) == ("JKT-G", "50 gudang, semua aman")
+    assert dict(first.cells)["critical"] == "M0 8h4v8h-4z"
+    assert dict(second.cells)["well"].count("M") == 50
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"), [("G12", "G"), ("JKT-12", "JKT"), ("12", "12"), ("Gudang Obat 3", "Gudang Obat"), ("", "")]
+)
+def test_a_group_is_what_stands_before_the_number(name: str, begins: str) -> None:
+    assert beginning(name) == begins
+
+
+def test_places_are_found_by_a_part_of_their_names() -> None:
+    assert [room.entity_id for room in matching(many(100).rooms, " jkt-g1 ")][:2] == ["JKT-G1", "JKT-G11"]

@@ -90,7 +90,9 @@ async def _running(app: FastAPI, config: WebSettings, rules: Rules, gate: Gate) 
     tail = Tail(config.kafka, rules, site, news.tell)
     now = SiteNow(site, tail, day, rules, config.zone)
     shown = Pages(now, history, gate, config.site_name)
-    hub = Hub(news, now.overview, shown.draw, now.incident_version)
+    hub = Hub(
+        news, now.overview, shown.draw, draw_groups=shown.draw_groups, incident_version=now.incident_version
+    )  # fmt: skip
     versions = [("web", version("web")), (now.settings["id"].word("rules_version"), rules.version)]
     app.include_router(api.router(api.Numbers(now, history), hub))
     app.include_router(pages.router(shown, hub, versions))

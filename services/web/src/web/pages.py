@@ -25,8 +25,10 @@ from web.people.words import SHELF_MINUTES
 from web.render import Templates
 from web.site_now import SiteNow
 from web.view import cases, numbers, past
+from web.view.groups import groups, matching
+from web.view.levels import Level
 from web.view.numbers import Language
-from web.view.overview import Room, Setting
+from web.view.overview import MANY, Overview, Room, Setting
 
 COOKIE = "lang"
 COOKIE_SECONDS = 365 * 24 * 3600
@@ -53,6 +55,13 @@ class Pages:
             "": _age(room.age_at, now, setting)
         }
         return self.templates.page("room.html", language, room=room, ages=ages, sparks=self.now.sparks(room, language))
+
+    def draw_groups(self, shown: Overview, language: Language) -> str:
+        """Return the squares of many places as HTML; nothing of a few."""
+        if not shown.is_many:
+            return ""
+        found = groups(shown, self.now.settings[language])
+        return self.templates.page("groups.html", language, groups=found)
 
     def page(self, name: str, request: Request, language: Language, status: int = 200, **values: Any) -> Response:  # noqa: ANN401
         """Return a page; a language that the address asks for is remembered."""
@@ -86,12 +95,20 @@ def router(pages: Pages, hub: Hub, versions: Sequence[tuple[str, str]]) -> APIRo
     found = APIRouter(include_in_schema=False)
 
     @found.get("/")
-    def overview(request: Request) -> Response:
+    def overview(request: Request, q: str = "") -> Response:
         language = language_of(request)
-        shown = pages.now.overview(language)
-        rules = pages.now.settings[language].rules
+        shown, setting = pages.now.overview(language), pages.now.settings[language]
+        rules = setting.rules
+        loud, calm = shown.drawn
+        found = ""
+        if q.strip():
+            matches = matching(shown.rooms, q)
+            loud = [room for room in matches if room.level is not Level.WELL][:MANY]
+            calm = [room for room in matches if room.level is Level.WELL][: MANY - len(loud)]
+            found = setting.word("found", count=setting.count(len(matches)), drawn=setting.count(len(loud + calm)))
         return pages.page(
-            "overview.html", request, language, here="overview", shown=shown, read=pages.now.is_read,
+            "overview.html", request, language, here="overview", shown=shown, read=pages.now.is_read, loud=loud,
+            calm=calm, asked=q.strip(), found=found, groups=_safe(pages.draw_groups(shown, language)),
             labels=[rules.streams[name].label for name in rules.combined_streams or tuple(rules.streams)[:2]],
             draw=lambda room: _safe(pages.draw(room, language)),
         )  # fmt: skip

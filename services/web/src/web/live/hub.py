@@ -55,9 +55,13 @@ class Hub:
         news: News,
         look: Callable[[Language], Overview],
         draw: Draw,
+        *,
+        draw_groups: Callable[[Overview, Language], str] = lambda _shown, _language: "",
         incident_version: Callable[[], int] = lambda: 0,
         pages_at_most: int = 500,
     ) -> None:
+        self._draw_groups = draw_groups
+        self._groups: dict[Language, str] = {"id": "", "en": ""}
         self._incident_version = incident_version
         self._version = 0
         self._watching: set[asyncio.Queue[int]] = set()
@@ -135,13 +139,13 @@ class Hub:
 
     def _everything(self, language: Language) -> Message:
         now = self._look(language)
-        rooms = {room.entity_id: self._draw(room, language) for room in now.rooms}
-        return head(now) | {"rooms": rooms, "order": order(now)}
+        rooms = {room.entity_id: self._draw(room, language) for drawn in now.drawn for room in drawn}
+        return head(now) | {"rooms": rooms, "order": order(now), "groups": self._draw_groups(now, language)}
 
     def _difference(self, language: Language) -> Message:
         now = self._look(language)
         shown = self._shown[language]
-        found = {room.entity_id: room for room in now.rooms}
+        found = {room.entity_id: room for drawn in now.drawn for room in drawn}
         redrawn = {
             name: self._draw(room, language)
             for name, room in found.items()
@@ -160,6 +164,8 @@ class Hub:
             message["values"] = values
         if (arranged := order(now)) != self._order[language]:
             self._order[language] = message["order"] = arranged
+        if (groups := self._draw_groups(now, language)) != self._groups[language]:
+            self._groups[language] = message["groups"] = groups
         return message
 
 
@@ -177,12 +183,13 @@ def head(now: Overview) -> dict[str, Any]:
             "described": now.canary.described, "at": now.canary.at,
         },
         "causes": list(now.causes),
+        "places": len(now.rooms),
     }  # fmt: skip
 
 
 def order(now: Overview) -> list[list[str]]:
     """Return the names of the rooms as they are arranged: those that something is wrong with, and the others."""
-    return [[room.entity_id for room in now.loud], [room.entity_id for room in now.calm]]
+    return [[room.entity_id for room in drawn] for drawn in now.drawn]
 
 
 def values_of(room: Room) -> list[list[Any]]:

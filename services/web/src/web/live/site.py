@@ -41,6 +41,8 @@ class Place:
     statuses: dict[str, Status] = field(default_factory=dict)
     incidents: dict[str, IncidentReport] = field(default_factory=dict)
     seen_at: float = 0.0
+    version: int = 0
+    """It grows with each record about the place."""
 
     @property
     def beyond(self) -> list[IncidentReport]:
@@ -141,6 +143,7 @@ class Site:
                 self.left_out += 1
                 return None
             place = self.places[entity_id] = Place(entity_id)
+        place.version += 1
         return place
 
 

@@ -121,8 +121,15 @@ function arrange([loud, calm]) {
   }
   const known = new Set([...loud, ...calm]);
   for (const one of main.querySelectorAll(".room")) if (!known.has(one.dataset.room)) one.remove();
-  main.querySelector(".first-steps").hidden = known.size > 0 || !main.dataset.read;
   text(main.querySelector(".calm-count"), String(calm.length));
+}
+
+// Many places: a square for each. From our own server, where every value is escaped.
+function showGroups(html) {
+  const box = main.querySelector(".groups");
+  box.innerHTML = html;
+  box.closest("section").hidden = html === "";
+  main.querySelector(".find").hidden = html === "";
 }
 
 function show(message) {
@@ -134,6 +141,8 @@ function show(message) {
   if (message.rooms) showRooms(message.rooms);
   for (const [name, measures] of Object.entries(message.values ?? {})) showValues(name, measures);
   if (message.order) arrange(message.order);
+  if (message.groups !== undefined) showGroups(message.groups);
+  main.querySelector(".first-steps").hidden = message.places > 0;
 }
 
 function showStopped(quietMs) {

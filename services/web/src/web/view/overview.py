@@ -3,16 +3,17 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from messages.records import IncidentReport
 from rules.canary import PULSE_SECONDS
 from rules.model import Rules, Stream
-from web.live.site import PULSES, Place, Pulse, Side, Site
+from web.live.site import PLACES_AT_MOST, PULSES, Place, Pulse, Side, Site
 from web.view import numbers
 from web.view.levels import Level, Limits, is_stale, of_severity, streams_of
 from web.view.numbers import Language
-from web.view.scale import Bar, bar_of, scale_of
+from web.view.scale import Bar, Scale, bar_of, scale_of
 from web.view.words import WORDS
 
 PULSE_LATE_SECONDS = 2 * PULSE_SECONDS
@@ -21,6 +22,9 @@ CHAIN_BROKEN_SECONDS = 20
 
 SLOT, STROKE, MIDDLE = 4, 2.5, 6
 """Of the strokes for the tests, in units of their picture."""
+
+MANY = 60
+"""Warehouses. Of more, each is a square; those with something wrong are drawn whole, as many as these."""
 
 FAULTS = {"silence": ("silent", "silent"), "clock": ("clock", "clock"), "fault": ("fault", "stuck")}
 """Of each kind of record about a sensor the word and the mark, in the order in which they are shown."""
@@ -35,6 +39,10 @@ class Setting:
     rules: Rules
     zone: ZoneInfo
     language: Language
+    fixed: dict[tuple[str, str], "Fixed"] = field(default_factory=dict, compare=False, repr=False)
+    """What of a place's stream is always the same, worked out once."""
+    calm: dict[str, tuple[object, "Room"]] = field(default_factory=dict, compare=False, repr=False)
+    """The rooms that are well, and what they were made of: of a thousand only some change between two looks."""
 
     def word(self, name: str, **filled: object) -> str:
         """Return a text in the language."""
@@ -64,6 +72,18 @@ class Setting:
     def moment(self, at: float, now: float) -> str:
         """Return a time as short as it is clear."""
         return numbers.moment(at, now, self.zone, self.language)
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A stream's limits at a place, and what they look like."""
+
+    limits: Limits
+    uppers: Sequence[float]
+    lowers: Sequence[float]
+    scale: Scale
+    in_words: str
+    marks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -147,6 +167,21 @@ class Overview:
     causes: tuple[str, ...] = field(default=())
 
     @property
+    def is_many(self) -> bool:
+        """Whether there are more rooms than a person looks through: then only those with something wrong are drawn."""
+        return len(self.rooms) > MANY
+
+    @property
+    def drawn(self) -> tuple[list[Room], list[Room]]:
+        """Return the rooms that are drawn: those that something is wrong with, and the other ones."""
+        return (self.loud[:MANY], []) if self.is_many else (self.loud, self.calm)
+
+    @property
+    def by_name(self) -> list[Room]:
+        """Return the rooms in the order of their names."""
+        return sorted(self.rooms, key=lambda room: natural(room.entity_id))
+
+    @property
     def loud(self) -> list[Room]:
         """Return the rooms that something is wrong with."""
         return [room for room in self.rooms if room.level is not Level.WELL]
@@ -179,6 +214,7 @@ def _order(room: Room) -> tuple[int, float, tuple[object, ...]]:
     return -room.level, begun if room.level is not Level.WELL else 0.0, natural(room.entity_id)
 
 
+@lru_cache(PLACES_AT_MOST)
 def natural(name: str) -> tuple[object, ...]:
     """Return what puts names with numbers into the order that people expect: G2 before G10."""
     parts: list[tuple[int, int, str]] = []
@@ -194,7 +230,20 @@ def natural(name: str) -> tuple[object, ...]:
 
 def room(place: Place, setting: Setting, now: float) -> Room:
     """Return a place as it is shown: as bad as the worst of its values and of its open incidents."""
-    measures = tuple(_measure(stream, place, setting, now) for stream in streams_of(setting.rules, place))
+    streams = streams_of(setting.rules, place)
+    made_of = (id(place), place.version, *(is_stale(setting.rules, stream, place, now) for stream in streams))
+    known_of, known = setting.calm.get(place.entity_id, (None, None))
+    if known is not None and known_of == made_of:
+        return known
+    made = _room(place, streams, setting, now)
+    # Of the others the words grow old by themselves.
+    if made.level is Level.WELL and place.is_combined and not any(made_of[2:]):
+        setting.calm[place.entity_id] = (made_of, made)
+    return made
+
+
+def _room(place: Place, streams: Sequence[str], setting: Setting, now: float) -> Room:
+    measures = tuple(_measure(stream, place, setting, now) for stream in streams)
     limits = place.beyond
     level = max(
         (*(each.level for each in measures), *(of_severity(each["severity"]) for each in limits)), default=Level.WELL
@@ -221,23 +270,35 @@ def _measure(stream: str, place: Place, setting: Setting, now: float) -> Measure
     of = setting.rules.streams[stream]
     side = place.sides.get(stream, Side())
     value = None if is_stale(setting.rules, stream, place, now) else side.value
-    limits = Limits.of(setting.rules, stream, place.entity_id)
-    uppers, lowers = limits.uppers, limits.lowers
+    fixed = _fixed(stream, place.entity_id, setting)
+    uppers, lowers = fixed.uppers, fixed.lowers
     text = "–" if value is None else setting.value(value, of, (*uppers, *lowers))
     name = "value_missing" if value is None else "value_of"
-    in_words = limits_in_words(limits, of, setting)
     return Measure(
         stream=stream,
         label=of.label,
         unit=of.unit,
-        level=Level.UNKNOWN if value is None else limits.level(value),
+        level=Level.UNKNOWN if value is None else fixed.limits.level(value),
         value=value,
         text=text,
-        described=setting.word(name, label=of.label, value=f"{text} {of.unit}", limits=in_words),
-        bar=bar_of(scale_of(uppers, lowers, of.plausible), uppers, lowers, value),
-        limits=tuple(numbers.limit(each, setting.language) for each in sorted({*lowers, *uppers})),
+        described=setting.word(name, label=of.label, value=f"{text} {of.unit}", limits=fixed.in_words),
+        bar=bar_of(fixed.scale, uppers, lowers, value),
+        limits=fixed.marks,
         at=side.at,
     )
+
+
+def _fixed(stream: str, entity_id: str, setting: Setting) -> Fixed:
+    known = setting.fixed.get((stream, entity_id))
+    if known is None:
+        of = setting.rules.streams[stream]
+        limits = Limits.of(setting.rules, stream, entity_id)
+        uppers, lowers = limits.uppers, limits.lowers
+        known = setting.fixed[stream, entity_id] = Fixed(
+            limits, uppers, lowers, scale_of(uppers, lowers, of.plausible), limits_in_words(limits, of, setting),
+            tuple(numbers.limit(each, setting.language) for each in sorted({*lowers, *uppers})),
+        )  # fmt: skip
+    return known
 
 
 def limits_in_words(limits: Limits, stream: Stream, setting: Setting) -> str:
