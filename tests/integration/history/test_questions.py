@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, event, text
 from tests.integration.history.readings import LIMIT, batch, frame
 from tests.integration.history.test_merge import record
 
-from history import partitions
+from history import partitions, quality
 from history.figures import figures
 from history.incidents import events, incidents
 from history.merge import Batch, IncidentRecord, merge
@@ -171,3 +171,27 @@ def test_questions_are_answered_by_the_indexes(month: Engine) -> None:
 def plan(connection: Connection, statement: str, parameters: Any) -> str:
     found = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
     return "\n".join(found.scalars())
+
+
+def test_a_day_s_refusals_and_openings(database: Engine) -> None:
+    minute = BEGIN + 600
+    refused = {("t", "InvalidJson", minute): 3, ("t", "InvalidValue", minute): 5, ("t", "InvalidJson", BEGIN - 600): 9}
+    records = [
+        record("opened", opened, incident_id=name, opened_at=opened, closed_at=closed, kind=kind)
+        for name, kind, opened, closed in [
+            ("before", "threshold", BEGIN - 9e5, None),
+            ("ended before", "threshold", BEGIN - 9e5, BEGIN - 8e5),
+            ("over", "threshold", minute, minute + 5),
+            ("open", "silence", minute + 1, None),
+            ("shelf", "shelf", minute + 2, None),
+        ]
+    ]
+    put = [IncidentRecord(0, number, each) for number, each in enumerate(records)]
+    merge(database, Batch({"i": {"0": 0}}, {"i": {"0": 5}}, refusals=refused, incidents=put))
+    with database.connect() as connection:
+        assert [(each.reason, each.n) for each in quality.refusals(connection, DAY)] == [
+            ("InvalidValue", 5),
+            ("InvalidJson", 3),
+        ]
+        assert [each.is_over for each in quality.openings(connection, DAY)] == [False, True, False]
+        assert quality.database_bytes(connection) > 1_000_000

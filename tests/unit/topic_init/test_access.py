@@ -37,9 +37,11 @@ def test_each_sensor_s_topic_is_written_by_its_producer_alone_and_read_by_the_mo
 def test_the_monitor_s_topics_are_its_own() -> None:
     """Others read of them what they show or hand on."""
     readers = {
-        "monitor-peringatan": set[str](), "monitor-status": {"web"}, "monitor-ditolak": set(), "monitor-detak": {"web"},
-        "monitor-insiden": {"web", "notifier"},
+        "monitor-peringatan": set[str](), "monitor-status": {"web"}, "monitor-ditolak": {"web"},
+        "monitor-detak": {"web"}, "monitor-insiden": {"web", "notifier"},
     }  # fmt: skip
+    # What people do is the page's to say.
+    assert who("WRITE", "monitor-tindakan") == {"spark-monitor", "web"}
     for topic, others in readers.items():
         assert who("WRITE", topic) == {"spark-monitor"}
         assert who("READ", topic) == {"spark-monitor"} | others

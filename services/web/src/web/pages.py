@@ -15,6 +15,7 @@ from history import incidents as past_incidents
 from history.actions import chain
 from history.figures import figures
 from history.period import Period
+from history.quality import database_bytes, openings, refusals
 from history.series import Series, resolution, series
 from messages.records import IncidentReport
 from rules import canary
@@ -29,6 +30,7 @@ from web.view.groups import groups, matching
 from web.view.levels import Level
 from web.view.numbers import Language
 from web.view.overview import MANY, Overview, Room, Setting
+from web.view.quality import Quality, Reason, quality, reasons
 
 COOKIE = "lang"
 COOKIE_SECONDS = 365 * 24 * 3600
@@ -164,7 +166,8 @@ def router(pages: Pages, hub: Hub, versions: Sequence[tuple[str, str]]) -> APIRo
         answer = None if pages.history.is_off else pages.history.answer_seconds()
         return pages.page(
             "system.html", request, language, here="system", versions=versions,
-            record=_record_of_actions(pages, pages.now.settings[language]),
+            record=_record_of_actions(pages, pages.now.settings[language]), refused=_refused(pages, language),
+            last_day=_last_day(pages, pages.now.settings[language]),
             **_system(pages, hub, answer, pages.now.settings[language], language),
         )  # fmt: skip
 
@@ -271,6 +274,25 @@ def _record_of_actions(pages: Pages, setting: Setting) -> tuple[str, bool]:
     if found.broken_at is not None:
         return setting.word("record_broken", number=setting.count(found.broken_at)), True
     return setting.word("record_whole", count=setting.count(found.length)), False
+
+
+def _refused(pages: Pages, language: Language) -> list[tuple[str, str, str, str, str]]:
+    setting, now = pages.now.settings[language], time.time()
+    return [(setting.moment(r.at, now), r.reason, r.place, r.message, r.detail) for r in pages.now.refused()]
+
+
+def _last_day(pages: Pages, setting: Setting) -> tuple[Quality, list[Reason], str] | None:
+    """Return how good the alarms of the last day were, what was refused, and how large the database is."""
+    now = datetime.now(UTC)
+    period = Period(now - timedelta(days=1), now)
+    try:
+        found, refused, size = pages.history.ask(
+            lambda connection: (openings(connection, period), refusals(connection, period), database_bytes(connection))
+        )
+    except NoHistory:
+        return None
+    megabytes = numbers.number(size / 1e6, 1, setting.language)
+    return quality(found, setting, now), reasons(refused, setting), setting.word("megabytes", size=megabytes)
 
 
 def _system(pages: Pages, hub: Hub, answer: float | None, setting: Setting, language: Language) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from messages.records import IncidentReport
 from rules.model import Rules
-from web.live.site import Site
+from web.live.site import RefusedMessage, Site
 from web.live.tail import Tail
 from web.past.day import DAY, WIDTH, LastDay
 from web.view.curve import SPARK, Curve, Frame, curve, missing
@@ -69,6 +69,10 @@ class SiteNow:
                 *(each for place in site.places.values() for each in place.incidents.values()),
             ]
         )
+
+    def refused(self) -> list[RefusedMessage]:
+        """Return the last refused messages, the newest first."""
+        return self._with(lambda site, _: [*reversed(site.refused)])
 
     def incident_version(self) -> int:
         """Return a number that grows with each record about incidents."""

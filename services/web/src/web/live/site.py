@@ -11,6 +11,8 @@ from rules.model import Rules
 PULSES = 60
 """How many of the canary's readings are shown."""
 
+REFUSED_SHOWN = 10
+
 PLACES_AT_MOST = 20_000
 """A sender may invent names; what comes of it must not fill the memory."""
 
@@ -51,6 +53,17 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedMessage:
+    """A message that was refused: when Kafka got it, why, where it stood, and how it begins."""
+
+    at: float
+    reason: str
+    detail: str
+    place: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pulse:
     """A reading of the canary that came back as an alert: when it was sent, and how long that took (seconds)."""
 
@@ -66,6 +79,7 @@ class Site:
         self.causes: dict[str, IncidentReport] = {}
         self.pulses: deque[Pulse] = deque(maxlen=PULSES)
         self.last_closed: IncidentReport | None = None
+        self.refused: deque[RefusedMessage] = deque(maxlen=REFUSED_SHOWN)
         self.incident_version = 0
         """It grows with each record about incidents."""
         self.left_out = 0

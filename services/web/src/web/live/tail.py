@@ -3,25 +3,29 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from messages import records
-from messages.topics import HEARTBEATS, INCIDENTS, STATUSES
+from messages.topics import HEARTBEATS, INCIDENTS, REFUSED, STATUSES
 from rules.model import Rules
 from servicekit.kafka_client import BOUNDED, Connection, ErrorLog, StepOver, wait_for_kafka
-from web.live.site import Site
+from servicekit.plain import plain
+from web.live.site import RefusedMessage, Site
 
 log = structlog.get_logger()
 
-LOOK_BACK_SECONDS = {STATUSES: 120, HEARTBEATS: 360, INCIDENTS: None}
+LOOK_BACK_SECONDS = {STATUSES: 120, HEARTBEATS: 360, INCIDENTS: None, REFUSED: 3600}
 """How far back the reading begins: a place that is seen less often is known by its silence. None: from the start, as an
 incident may be open for days."""
 
 AT_ONCE = 1000
 WAIT_SECONDS = 0.5
 KAFKA_SECONDS = 10
+SHOWN_CHARACTERS = 300
+"""Of a refused message. It may have two megabytes."""
 
 
 class Tail(threading.Thread):
@@ -134,6 +138,8 @@ class Tail(threading.Thread):
             self._site.take_status(self._read_status(value), written_at)
         elif topic == INCIDENTS:
             self._site.take_incident(records.incident_report(value))
+        elif topic == REFUSED:
+            self._site.refused.append(_refused(message, value, written_at))
         else:
             self._site.take_heartbeat(records.heartbeat(value), written_at)
 
@@ -151,3 +157,14 @@ class Tail(threading.Thread):
             raise KafkaException(error)
         else:
             self._errors(error)
+
+
+def _refused(message: Message, value: bytes, at: float) -> RefusedMessage:
+    """Return what is shown of a refused message. Raises ValueError if its headers say nothing."""
+    headers: Any = message.headers()
+    found = records.refusal(headers)
+    detail = records.told_by(headers).get("exception.message", "")
+    return RefusedMessage(
+        at, found["reason"], detail[:SHOWN_CHARACTERS], f"{found['topic']}-{found['partition']}-{found['offset']}",
+        plain(value[: 4 * SHOWN_CHARACTERS].decode("utf-8", "replace")[:SHOWN_CHARACTERS]),
+    )  # fmt: skip
