@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from devstack.layout import ROOT
-from devstack.processes import Processes
+from devstack.processes import Processes, StackError
 
 KAFKA_POM = ROOT / "devstack" / "pom.xml"
 SPARK_POM = ROOT / "services" / "spark-monitor" / "pom.xml"
@@ -28,6 +28,8 @@ def fetch(pom: Path, into: Path, processes: Processes) -> Path:
         fetched = Path(scratch, "jars")
         command = ["mvn", "-q", "-B", "-f", str(pom), "package", f"-Dtarget={scratch}/target", f"-Djars={fetched}"]
         processes.run("maven", command, timeout=FETCH_SECONDS)
+        if not any(fetched.glob("*.jar")):
+            raise StackError(f"{pom}: expected that `mvn package` puts jars into ${{jars}}, found none")
         # The folder appears whole or not at all. Somebody else's, put there meanwhile, is as good.
         with contextlib.suppress(OSError):
             fetched.rename(target)
