@@ -137,7 +137,7 @@ def backlog(bootstrap: str, jars: Path, folder: Path, url: str) -> float:
     begin = history.open(lambda: topics.extent(rules.topics))
     expected = ends(bootstrap)
     begun = time.monotonic()
-    messages = kafka_source.as_they_come(session_for(spark), config, rules.topics, begin, MESSAGES_AT_ONCE)
+    messages = kafka_source.as_they_come(session_for(spark), config, rules.topics, begin, at_once=MESSAGES_AT_ONCE)
     query = history_query.start(messages, rules, history, LocalStoragePath(folder / "alone" / "history"), begin)
     eventually(lambda: has_all(database, expected), lambda: f"{merge.positions(database)} of {expected}", 300)
     seconds = time.monotonic() - begun

@@ -1,7 +1,6 @@
 """Signing in and acting: who may, what is refused, and what a person's click becomes."""
 
 import contextlib
-import json
 import re
 import secrets
 import socket
@@ -77,8 +76,8 @@ def acts(broker: Kafka) -> Iterator[Any]:
         def all_there() -> bool:
             message = consumer.poll(0.2)
             if message is not None and message.error() is None:
-                assert message.key().decode() == json.loads(message.value())["entity_id"]
-                found.append(dict(action_record(message.value())))
+                found.append(dict(action_record(message.value() or b"")))
+                assert (message.key() or b"") == found[-1]["entity_id"].encode()
             return len(found) >= count
 
         eventually(all_there, lambda: f"{found}", 10)

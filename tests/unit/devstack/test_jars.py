@@ -54,5 +54,5 @@ def test_a_failure_leaves_nothing_and_says_what_maven_said(tmp_path: Path, pom: 
 
 def test_a_pom_that_brings_no_jar_is_named(tmp_path: Path, pom: Path) -> None:
     put_maven(tmp_path, "true")
-    with running(tmp_path / "logs") as processes, pytest.raises(StackError, match="things/pom.xml: expected that"):
+    with running(tmp_path / "logs") as processes, pytest.raises(StackError, match=r"things/pom\.xml: expected that"):
         fetch(pom, tmp_path / "jars", processes)

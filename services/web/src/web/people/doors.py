@@ -48,10 +48,8 @@ class _Doors:
         if self._gate.throttle.wait(name, address, now) > 0:
             return self._form(request, back=back, name=name, problem="too_many_tries", status=429)
         try:
-            is_right = len(password) <= LONGEST_PASSWORD and await asyncio.to_thread(
-                self._gate.users.verified, name, password
-            )
-            if not is_right:
+            too_long = len(password) > LONGEST_PASSWORD
+            if too_long or await asyncio.to_thread(self._gate.users.verified, name, password) is None:
                 self._gate.throttle.failed(name, address, now)
                 log.warning("not signed in", name=name[:100], address=address)
                 return self._form(request, back=back, name=name, problem="wrong_password", status=401)
@@ -102,7 +100,7 @@ class _Doors:
         except UsersError:
             has_users, problem = True, "no_users_now"
         return self._pages.page(
-            "sign_in.html", request, language, status, here="", has_users=has_users, name=name, back=back,
+            "sign_in.html", request, language, status, here="", has_users=has_users, user=name, back=back,
             problem=word(problem) if problem else "",
         )  # fmt: skip
 

@@ -131,14 +131,14 @@ def shelves(incidents: Iterable[IncidentReport], setting: Setting, now: float) -
 
 
 def _quoted(record: IncidentReport, setting: Setting) -> str:
-    said = setting.word("by", name=record.get("by") or "–")
+    said = setting.word("by", who=record.get("by") or "–")
     return f"{said}: “{reason}”" if (reason := record.get("reason")) else said
 
 
 def _acknowledged(incident: IncidentReport, setting: Setting, now: float, *, is_over: bool) -> str:
     by, at = incident.get("acknowledged_by"), incident.get("acknowledged_at")
     if by and at:
-        return setting.word("acknowledged_by", name=by, when=setting.moment(at, now))
+        return setting.word("acknowledged_by", who=by, when=setting.moment(at, now))
     return "" if is_over else setting.word("not_acknowledged")
 
 
@@ -207,7 +207,7 @@ def _event(record: IncidentReport, setting: Setting) -> Event:
         level=of_severity(record["severity"]).word if state == "opened" and record["kind"] == "threshold" else "",
         word=setting.word(f"state_{state}"),
         text=record["message"],
-        by=setting.word("by", name=by) if (by := record.get("by")) else "",
+        by=setting.word("by", who=by) if (by := record.get("by")) else "",
         quote=record.get("reason") or "",
     )
 
