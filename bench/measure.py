@@ -27,6 +27,9 @@ PROBE_RATE = 4
 WARM_UP_RATE = 3000
 RESTING_CORES, RESTING_SECONDS = 0.3, 2
 OVERLOAD_RATE, RATE_AFTER = 10_000, 100
+LIVE_AGAIN_SECONDS = 1200
+"""Who needs longer does not count; less is a figure, and may be a missed aim."""
+
 LIVE_SECONDS = 1
 """What comes no later is live."""
 
@@ -163,11 +166,11 @@ def _live_again(contender: Contender, bootstrap: str) -> float:
     reader = Reader(bootstrap, contender.alerts, contender.statuses)
     reader.follow(series.name)
     reader.start()
-    with sending(bootstrap, series, RATE_AFTER * START_SECONDS) as sender:
+    with sending(bootstrap, series, RATE_AFTER * LIVE_AGAIN_SECONDS) as sender:
         try:
             while not any(seconds <= LIVE_SECONDS for seconds in reader.results().alert_seconds):
-                if time.monotonic() - begun > START_SECONDS:
-                    raise NotEqual(f"not live within {START_SECONDS} s of an overload")
+                if time.monotonic() - begun > LIVE_AGAIN_SECONDS:
+                    raise NotEqual(f"not live within {LIVE_AGAIN_SECONDS} s of an overload")
                 time.sleep(POLL_SECONDS)  # the pause of a poll that has a deadline
             return time.monotonic() - begun
         finally:

@@ -80,7 +80,7 @@ def _aims(contenders: dict[str, Figures]) -> list[tuple[str, str, str, bool]]:
     fast, best_fast = ours["alerts_ms"]["3000"]["p99"], min(each["alerts_ms"]["3000"]["p99"] for each in peers)
     drained = ours["drained_per_second"]
     best = max(2 * quix["drained_per_second"], *(each["drained_per_second"] for each in peers))
-    minute, overload = ours["first_minute"], ours["overload"]
+    minute = ours["first_minute"]
     cores, idle = ours["cores"]["300"], ours["idle_cores"]
     return [
         ("alert p50 at 300/s, times the bare client's", "2", f"{ratio:.1f}", ratio <= 2),
@@ -95,10 +95,13 @@ def _aims(contenders: dict[str, Figures]) -> list[tuple[str, str, str, bool]]:
         ("cores at rest", "0.05", f"{idle:.2f}", idle <= 0.05),
         ("memory, MiB", "900", f"{ours['memory_mib']:.0f}", ours["memory_mib"] <= 900),
         ("start to first alert, s", "10", f"{ours['start_seconds']:.1f}", ours["start_seconds"] <= 10),
-        (
-            "overload of 10,000/s: live again after, s",
-            "60",
-            f"{overload['live_again']:.0f}",
-            overload["live_again"] <= 60,
-        ),
+        *_live_again(ours["overload"]),
     ]
+
+
+def _live_again(overload: dict[str, float]) -> list[tuple[str, str, str, bool]]:
+    """Return the aim of an overload, if there was one."""
+    if not overload:
+        return []
+    seconds = overload["live_again"]
+    return [("overload of 10,000/s: live again after, s", "60", f"{seconds:.0f}", seconds <= 60)]
