@@ -18,7 +18,7 @@ from devstack.kafka import Kafka
 from messages.records import action as action_record
 from messages.topics import ACTIONS
 
-PASSWORD = f"kunci {secrets.token_hex(4)}"
+PASSWORD = "kunci gudang 7"  # noqa: S105 - of nobody
 SCRIPT = '"><script>alert(1)</script>'
 OPENED = time.time() - 600
 INCIDENT = f"suhu_tinggi-G1-{OPENED:.0f}"
@@ -40,11 +40,12 @@ def browser(page: Page) -> httpx.Client:
     return httpx.Client(base_url=page.url, timeout=20, headers=headers)
 
 
-def signed_in(page: Page, name: str = "dewi") -> httpx.Client:
-    found = browser(page)
-    answer = found.post("/masuk", data={"name": name, "password": PASSWORD, "ke": "/insiden"})
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/insiden")
-    return found
+@contextlib.contextmanager
+def signed_in(page: Page, name: str = "dewi") -> Iterator[httpx.Client]:
+    with browser(page) as found:
+        answer = found.post("/masuk", data={"name": name, "password": PASSWORD, "ke": "/insiden"})
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/insiden")
+        yield found
 
 
 @pytest.fixture

@@ -137,7 +137,7 @@ def router(pages: Pages, hub: Hub, versions: Sequence[tuple[str, str]]) -> APIRo
             "place.html", request, language, here="", place=entity_id, room=room, past=shown, range=name,
             ranges=[(each, setting.word(each)) for each in past.RANGES], cases=found_cases,
             ages={each.stream: _age(each.at, now, setting) for each in room.measures},
-            rules=_limits_of(setting), times=_shelf_times(setting, now),
+            rules=_limits_of(room, setting), times=_shelf_times(setting, now),
         )  # fmt: skip
 
     @found.get("/insiden")
@@ -156,7 +156,7 @@ def router(pages: Pages, hub: Hub, versions: Sequence[tuple[str, str]]) -> APIRo
         return pages.page(
             "incidents.html", request, language, here="incidents", head=head, problem=problem, open_ones=shown,
             faults=cases.open_ones(cases.of_sensors(live), setting, now), shelves=cases.shelves(live, setting, now),
-            ended=ended, times=_shelf_times(setting, now), open_id=chosen,
+            ended=ended, is_chosen=bool(id), times=_shelf_times(setting, now), open_id=chosen,
             detail=_detail(pages, chosen, live, setting, now) if chosen else None,
         )  # fmt: skip
 
@@ -190,10 +190,14 @@ def _shelf_times(setting: Setting, now: float) -> list[tuple[int, str]]:
     ]
 
 
-def _limits_of(setting: Setting) -> list[tuple[str, str]]:
-    """Return the rules that make incidents, with their streams' labels."""
-    rules = setting.rules
-    return [(name, rules.streams[each.stream].label) for name, each in rules.alerts.items() if each.incident]
+def _limits_of(room: Room, setting: Setting) -> list[tuple[str, str]]:
+    """Return the rules that make incidents of a place, with their streams' labels."""
+    rules, streams = setting.rules, {each.stream for each in room.measures}
+    return [
+        (name, rules.streams[each.stream].label)
+        for name, each in rules.alerts.items()
+        if each.incident and each.stream in streams
+    ]
 
 
 def _past_of(

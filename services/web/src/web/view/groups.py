@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from web.view.levels import Level
 from web.view.overview import Overview, Room, Setting
 
-CELL, SIDE, TOP = 6, 4, 8
-"""A square's pitch, its side and where it begins, in units of its picture."""
+CELL, SIDE, TOP, ROW = 6, 4, 8, 24
+"""A square's pitch, its side, where it begins in a row, and the row's height, in units of its picture."""
 
-HEIGHT = 24
+IN_A_ROW = 130
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Group:
 
     name: str
     text: str
-    width: int
+    rows: int
     cells: tuple[tuple[str, str], ...]
 
 
@@ -50,12 +50,11 @@ def _group(name: str, rooms: Sequence[Room], setting: Setting) -> Group:
     return Group(
         name=name,
         text=setting.word("group_wrong" if wrong else "group_well", **said),
-        width=CELL * len(rooms),
+        rows=-(-len(rooms) // IN_A_ROW),
         cells=tuple((level.word, path) for level in reversed(Level) if (path := _cells(rooms, level))),
     )
 
 
 def _cells(rooms: Sequence[Room], level: Level) -> str:
-    return "".join(
-        f"M{CELL * number} {TOP}h{SIDE}v{2 * SIDE}h-{SIDE}z" for number, room in enumerate(rooms) if room.level is level
-    )
+    places = (divmod(number, IN_A_ROW) for number, room in enumerate(rooms) if room.level is level)
+    return "".join(f"M{CELL * at} {ROW * row + TOP}h{SIDE}v{2 * SIDE}h-{SIDE}z" for row, at in places)
