@@ -126,7 +126,10 @@ class MonitorProcess:
     def read_until(self, query: str, boundary: int) -> dict[str, dict[str, int]]:
         """Return the offsets, by topic and partition, at which a query's batch ended."""
         (file,) = (self._folder / "checkpoints").glob(f"{query}-*/offsets/{boundary}")
-        offsets: dict[str, dict[str, int]] = json.loads(file.read_text().splitlines()[-1])
+        offsets: dict[str, dict[str, int]] = {}
+        # Behind two lines of its own Spark has one for each source.
+        for line in file.read_text().splitlines()[2:]:
+            offsets |= json.loads(line) if line != "-" else {}
         return offsets
 
     def about(self, gudang: str) -> list[str]:
