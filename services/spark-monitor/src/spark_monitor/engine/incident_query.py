@@ -22,7 +22,8 @@ BATCH_SECONDS = 5
 little is in it; an incident, which takes half a minute to begin, is told that much later."""
 
 LOOK_SECONDS = 1
-"""How often it is looked whether a person did something: that makes a batch at once."""
+"""How often it is looked whether a person did something: that makes a batch at once. With a look each five seconds in
+place of one the processor is used 0.03 of a core less, and a person waits four seconds longer."""
 
 RECORDS_AT_ONCE = 10_000
 """A sender may invent names; what comes of it must not fill the memory."""
