@@ -28,7 +28,7 @@ RETRY_MS = 2000
 """After which a page that is cut off connects again."""
 
 STREAM = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-"""The headers of what goes on and on."""
+"""The headers of an endless answer."""
 
 Answer = TypeVar("Answer")
 

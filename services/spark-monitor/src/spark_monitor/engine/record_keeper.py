@@ -94,7 +94,7 @@ class RecordKeeper(threading.Thread):
             elif (stepped := self._step_over(self._consumer, message)) is not None:
                 offset = stepped
             elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - it is named so
-                # Kafka has removed what is next, or has the topic anew.
+                # Kafka has removed what is next, or has made the topic again.
                 self._begin()
                 return
             else:

@@ -130,7 +130,7 @@ class People:
         elif (until := min(float(_given(action, "until")), now + LONGEST_SHELF_SECONDS)) <= now:
             self.refuse(action, IS_PAST)
         else:
-            # A shelf that there is goes on until the new time.
+            # A shelf that there is lasts until the new time.
             self._state.shelves[rule] = shelf = Shelf(now if shelf is None else shelf.since, until)
             entity, stream = self._journal.entity_id, self._stream_of[rule]
             message = self._saying.shelved(entity, stream, until, word_of(action))
