@@ -19,6 +19,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from tests import realistic_hour
 
 from devstack.eventually import eventually
+from messages.actions import to_json
 from messages.topics import ACTIONS, CANARY, KELEMBABAN, SUHU
 from rules.model import Rules
 from spark_monitor.engine.checkpoint_storage import LocalStoragePath
@@ -252,7 +253,7 @@ def test_an_action_that_nobody_can_have_meant_is_told_and_ends_nothing(running: 
     running.source.actions(*ODD_ACTIONS)
     running.source.pulse(time.time(), received=time.time())
     meant = actions.retirement("G1", stream=None, sensor_id=None, by="Budi", reason="dilepas", now=time.time())
-    running.source.actions((b"G1", actions.to_json(meant)))
+    running.source.actions((b"G1", to_json(meant)))
     eventually(lambda: running.has_read(4), lambda: f"the query has ended: {told}")
     ends = [(record["rule"], record["state"]) for record in published if record["state"] == "retired"]
     assert ends == [("suhu_tinggi", "retired"), ("diam", "retired")]

@@ -111,7 +111,7 @@ def test_a_cookie_is_for_the_browser_alone_and_ends(people: Page) -> None:
         cookie = answer.headers["Set-Cookie"]
         assert answer.headers["Location"] == "/"
         assert all(each in cookie for each in ("HttpOnly", "SameSite=strict", "Max-Age=43200", "Path=/"))
-        assert "dewi · Keluar" in client.get("/insiden").text
+        assert ">dewi · </span>Keluar" in client.get("/insiden").text
         assert client.post("/keluar").status_code == 303
         assert "dewi" not in client.get("/insiden").text
 
@@ -210,7 +210,7 @@ def test_nobody_acts_without_a_name_or_with_a_forged_or_a_viewer_s(people: Page,
 def test_a_new_password_signs_out_everywhere(people: Page) -> None:
     people.make_user("budi", PASSWORD)
     with signed_in(people, "budi") as client:
-        assert "budi · Keluar" in client.get("/insiden").text
+        assert ">budi · </span>Keluar" in client.get("/insiden").text
         people.make_user("budi", f"{PASSWORD} baru")
         assert "budi" not in client.get("/insiden").text
 

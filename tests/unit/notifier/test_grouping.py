@@ -1,12 +1,13 @@
 """What goes out together, when, and in which order."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from tests.unit.notifier.records import incident, life
 
 from messages.records import IncidentReport
-from notifier.grouping import Group, Groups
+from notifier.grouping import Group, Groups, is_posted
 
 
 def groups_with(*incidents: IncidentReport, at: float = 0, first_offset: int = 0) -> Groups:
@@ -137,3 +138,18 @@ def test_only_the_places_of_a_forgotten_partition_go() -> None:
     taken = groups.take(1)
     assert taken is not None
     assert taken.record_offsets == ((1, 7),)
+
+
+@pytest.mark.parametrize(
+    ("fields", "goes_out"),
+    [
+        ({}, True),
+        ({"shelved_until": 2e9}, False),
+        ({"shelved_until": 2e9, "state": "closed"}, True),
+        ({"state": "acknowledged"}, True),
+        ({"state": "refused", "kind": "action"}, False),
+        ({"state": "shelved", "kind": "shelf", "shelved_until": 2e9}, False),
+    ],
+)
+def test_what_nobody_is_to_hear_of_is_not_posted(fields: dict[str, Any], goes_out: bool) -> None:  # noqa: FBT001
+    assert is_posted(incident(**fields)) is goes_out

@@ -20,7 +20,7 @@ def facts(*openings: Opening) -> dict[str, tuple[str, str]]:
 
 def test_a_quiet_day_is_manageable() -> None:
     found = quality([], setting(), NOW)
-    assert (found.within, found.beyond, found.manageable, found.is_flood) == ("", "", 50.0, False)
+    assert (found.within, found.beyond, found.manageable) == ("", "", 50.0)
     assert facts()["10 menit terpadat"] == ("0", "masih tertangani")
     assert facts()["Terbanyak"] == ("tidak ada", "")
 
@@ -39,7 +39,7 @@ def test_incidents_are_counted_by_ten_minutes() -> None:
 
 def test_ten_within_ten_minutes_are_a_flood() -> None:
     found = quality([opening(5, f"G{n}") for n in range(10)], setting(), NOW)
-    assert (found.is_flood, {name: more for name, _, more in found.facts}["10 menit terpadat"]) == (True, "banjir")
+    assert {name: more for name, _, more in found.facts}["10 menit terpadat"] == "banjir"
 
 
 def test_what_is_open_for_more_than_a_day_is_named() -> None:

@@ -82,7 +82,7 @@ class Status(TypedDict):
 OVER = frozenset({"closed", "recovered", "retired", "unshelved", "refused"})
 """The states after which nothing more comes: readings, data or a person's word ended it; a word had no effect."""
 
-WORDS = frozenset({"acknowledged", "commented", "shelved", "unshelved", "refused"})
+BY_PEOPLE = frozenset({"acknowledged", "commented", "shelved", "unshelved", "refused"})
 """The states of records that say what a person did, beside `retired`."""
 
 
@@ -107,7 +107,7 @@ class Incident(TypedDict):
 
 def is_withheld(incident: Incident) -> bool:
     """Say whether nobody wants to be told: a person shelved its rule. That it is over is told all the same."""
-    is_told = incident["state"] in OVER | WORDS
+    is_told = incident["state"] in OVER | BY_PEOPLE
     return incident.get("shelved_until") is not None and not is_told
 
 

@@ -49,6 +49,12 @@ BOUNDED: dict[str, Any] = {"fetch.max.bytes": 4 * 1024 * 1024, "receive.message.
 client unpacks all; topics.yaml keeps those out of the topics that such consumers read."""
 
 
+def what_has_come(consumer: Consumer, seconds: float, at_once: int) -> list[Message]:
+    """Return what has come, waiting for the first only: `consume` by itself would wait for all of them."""
+    first = consumer.poll(seconds)
+    return [] if first is None else [first, *consumer.consume(at_once, 0)]
+
+
 class StepOver:
     """Leads a consumer past batches that it cannot read."""
 

@@ -11,7 +11,7 @@ Pure: the caller says what time it is (seconds of a clock that never goes back).
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from messages.records import OVER, IncidentReport
+from messages.records import OVER, IncidentReport, is_withheld
 
 GATHER_SECONDS = 1.0
 
@@ -20,6 +20,11 @@ INCIDENTS_A_POST = 500
 
 RecordOffset = tuple[int, int]
 """Where a record is in the topic: partition and offset."""
+
+
+def is_posted(incident: IncidentReport) -> bool:
+    """Say whether a record goes out: what people arrange on the page, and what nobody is to hear of, does not."""
+    return incident["kind"] != "shelf" and incident["state"] != "refused" and not is_withheld(incident)
 
 
 @dataclass(frozen=True, slots=True)

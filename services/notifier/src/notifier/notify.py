@@ -11,10 +11,10 @@ from typing import Any
 import structlog
 from confluent_kafka import Message
 
-from messages.records import incident_report, is_withheld
+from messages.records import incident_report
 from notifier import alertmanager
 from notifier.delivery import Webhook
-from notifier.grouping import Group, Groups, RecordOffset
+from notifier.grouping import Group, Groups, RecordOffset, is_posted
 from notifier.inbox import Inbox
 from notifier.positions import Positions
 from servicekit import heartbeat
@@ -81,8 +81,7 @@ class Notifier:
         except ValueError as error:
             self._leave_out(place, str(error))
             return
-        # What people arrange on the page, and what they need not hear of, is no alarm.
-        if found["kind"] == "shelf" or found["state"] == "refused" or is_withheld(found):
+        if not is_posted(found):
             self._positions.done([place])
             return
         self._groups.add(found, place, time.monotonic())

@@ -5,7 +5,7 @@ import csv
 import io
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
@@ -138,35 +138,11 @@ def router(numbers: Numbers, hub: Hub) -> APIRouter:
 
     @found.get("/live", include_in_schema=False)
     async def live(request: Request) -> Response:
-        messages = hub.listen(language_of(request))
-        try:
-            first = await anext(messages)
-        except Crowded:
-            return JSONResponse({"detail": "too many open pages"}, 503, headers={"Retry-After": "10"})
-
-        async def events() -> AsyncIterator[str]:
-            async with contextlib.aclosing(messages):
-                yield f"retry: {RETRY_MS}\n{_event(first)}"
-                async for message in messages:
-                    yield _event(message)
-
-        return StreamingResponse(events(), media_type="text/event-stream", headers=STREAM)
+        return await _stream(hub.listen(language_of(request)))
 
     @found.get("/changes", include_in_schema=False)
     async def changes() -> Response:
-        versions = hub.watch()
-        try:
-            first = await anext(versions)
-        except Crowded:
-            return JSONResponse({"detail": "too many open pages"}, 503, headers={"Retry-After": "10"})
-
-        async def events() -> AsyncIterator[str]:
-            async with contextlib.aclosing(versions):
-                yield f"retry: {RETRY_MS}\ndata: {first}\n\n"
-                async for version in versions:
-                    yield f"data: {version}\n\n"
-
-        return StreamingResponse(events(), media_type="text/event-stream", headers=STREAM)
+        return await _stream(hub.watch())
 
     return found
 
@@ -176,7 +152,23 @@ def to_json(message: object) -> str:
     return json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
-def _event(message: Message) -> str:
+async def _stream(messages: AsyncGenerator[Message | int]) -> Response:
+    """Return what is told as Server-Sent Events; a page that is cut off connects again."""
+    try:
+        first = await anext(messages)
+    except Crowded:
+        return JSONResponse({"detail": "too many open pages"}, 503, headers={"Retry-After": "10"})
+
+    async def events() -> AsyncIterator[str]:
+        async with contextlib.aclosing(messages):
+            yield f"retry: {RETRY_MS}\n{_event(first)}"
+            async for message in messages:
+                yield _event(message)
+
+    return StreamingResponse(events(), media_type="text/event-stream", headers=STREAM)
+
+
+def _event(message: Message | int) -> str:
     return f"data: {to_json(message)}\n\n"
 
 

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rules.model import Rules
 from servicekit import heartbeat
+from servicekit.messenger import Messenger
 from web import api, pages
 from web.live.hub import Hub, News
 from web.live.site import Site
@@ -28,7 +29,6 @@ from web.past.day import LastDay
 from web.people import doors
 from web.people.gate import Gate
 from web.people.limits import Bounded, SignedInOnly
-from web.people.messenger import Messenger
 from web.people.sessions import Sessions, secret_in
 from web.people.users import Users
 from web.render import STATIC
@@ -42,6 +42,9 @@ REFRESH_SECONDS = 60
 
 AGAIN_SECONDS = 10
 """How soon, where the history can't be read: at the first start its tables are not there yet."""
+
+ACT_SECONDS = 8
+"""A person waits so long until Kafka has what was done."""
 
 BEAT_SECONDS = 5
 KAFKA_SILENT_SECONDS = 30
@@ -96,7 +99,7 @@ async def _running(app: FastAPI, config: WebSettings, rules: Rules, gate: Gate) 
     versions = [("web", version("web")), (now.settings["id"].word("rules_version"), rules.version)]
     app.include_router(api.router(api.Numbers(now, history), hub))
     app.include_router(pages.router(shown, hub, versions))
-    app.include_router(doors.router(shown, gate, Messenger(config.kafka)))
+    app.include_router(doors.router(shown, gate, Messenger(config.kafka, "web", ACT_SECONDS)))
     app.add_api_route("/api/docs", _docs(app, shown), include_in_schema=False)
     app.add_api_route("/healthz", _health(tail), include_in_schema=False)
     app.add_exception_handler(HTTPException, _problem(shown))  # type: ignore[arg-type]

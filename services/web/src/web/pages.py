@@ -12,7 +12,6 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 
 from history import incidents as past_incidents
-from history.actions import chain
 from history.figures import figures
 from history.period import Period
 from history.quality import database_bytes, openings, refusals
@@ -21,6 +20,7 @@ from messages.records import IncidentReport
 from rules import canary
 from web.live.hub import Hub
 from web.past.database import NoHistory, Past
+from web.past.record import Record
 from web.people.gate import Gate
 from web.people.words import SHELF_MINUTES
 from web.render import Templates
@@ -46,6 +46,7 @@ class Pages:
     def __init__(self, now: SiteNow, history: Past, gate: Gate, site_name: str | None) -> None:
         self.now = now
         self.history = history
+        self.record = Record(history)
         self._gate = gate
         self.templates = Templates()
         self._site_name = site_name
@@ -272,7 +273,7 @@ def _detail(
 def _record_of_actions(pages: Pages, setting: Setting) -> tuple[str, bool]:
     """Return whether all that people did stands as it was written, in words, and whether something is wrong."""
     try:
-        found = pages.history.ask(chain)
+        found = pages.record.chain()
     except NoHistory as problem:
         return setting.word("history_off" if problem.is_off else "record_unknown"), False
     if found.broken_at is not None:

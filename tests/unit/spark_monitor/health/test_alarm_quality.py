@@ -70,6 +70,21 @@ def test_only_openings_count_and_each_once() -> None:
     assert quality.figures(NOW)["incidents"] == 1
 
 
+def test_what_people_say_is_no_alarm() -> None:
+    quality = AlarmQuality()
+    quality.incident(record(1), NOW)
+    for state in ("acknowledged", "commented", "refused", "shelved", "unshelved"):
+        quality.incident(record(2, state, opened_at=NOW - 2 * DAY), NOW)
+    figures = quality.figures(NOW)
+    assert (figures["incidents"], figures["stale"]) == (1, [])
+
+
+def test_what_nobody_is_told_of_is_no_alarm() -> None:
+    quality = AlarmQuality()
+    quality.incident(record(1, shelved_until=NOW + 600), NOW)
+    assert quality.figures(NOW)["incidents"] == 0
+
+
 @pytest.mark.parametrize(
     ("incidents", "said"), [(0, "manageable"), (1, "manageable"), (2, "too many"), (9, "too many"), (10, "flood")]
 )

@@ -8,6 +8,7 @@ import pytest
 from tests.unit.spark_monitor.incidents.test_life_cycle import START, Warehouse, changed, said, states
 
 from messages.records import Action, incident_report, is_withheld
+from spark_monitor.incidents.life_cycle import Reading
 from spark_monitor.incidents.people import LONGEST_SHELF_SECONDS
 from spark_monitor.incidents.records import Record, to_json
 
@@ -192,3 +193,14 @@ def test_what_people_said_is_forgotten_with_its_incident(place: Place) -> None:
     place.act("acknowledge", 7, incident_id=opened["incident_id"])
     place.steady(8, 22, 70)
     assert "told" not in json.loads(place.state or "")
+
+
+def test_a_fault_is_over_with_its_sensor_that_is_forgotten() -> None:
+    """Nobody waits for a sensor that spoke once; its fault must not stay open for that."""
+    place = Place(RULES)
+    broken = Reading("suhu", "a", -127.0, START, START, START, is_error_code=True)
+    (opened,) = place.take([broken], 0)
+    assert (opened["rule"], opened["state"]) == ("rusak", "opened")
+    ended = place.look(100_000)[-1]
+    assert (ended["incident_id"], ended["state"]) == (opened["incident_id"], "retired")
+    assert place.state is None

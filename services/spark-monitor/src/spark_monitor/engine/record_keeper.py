@@ -14,7 +14,7 @@ from history.actions import ActionRecord
 from history.merge import Batch, ElsewhereError, IncidentRecord
 from messages.records import action, incident_report
 from messages.topics import ACTIONS, INCIDENTS
-from servicekit.kafka_client import BOUNDED, Connection, ErrorLog, StepOver, wait_for_kafka
+from servicekit.kafka_client import BOUNDED, Connection, ErrorLog, StepOver, wait_for_kafka, what_has_come
 from spark_monitor.engine.checkpoints import Offsets
 from spark_monitor.engine.history_query import History
 from spark_monitor.engine.micro_batches import BatchError
@@ -56,7 +56,7 @@ class RecordKeeper(threading.Thread):
         try:
             self._begin()
             while not self._stop_event.is_set():
-                self._keep(self._next())
+                self._keep(what_has_come(self._consumer, WAIT_SECONDS, AT_ONCE))
         except BatchError as error:
             log.info("not all records are in the history", cause=str(error))
         except KafkaException as error:
@@ -74,11 +74,6 @@ class RecordKeeper(threading.Thread):
         self._consumer.assign(
             [TopicPartition(topic, int(number), at) for topic, of in self._at.items() for number, at in of.items()]
         )
-
-    def _next(self) -> list[Message]:
-        """Return what has come; wait for the first only, as `consume` by itself would wait for all of them."""
-        first = self._consumer.poll(WAIT_SECONDS)
-        return [] if first is None else [first, *self._consumer.consume(AT_ONCE, 0)]
 
     def _keep(self, messages: Sequence[Message]) -> None:
         end = {topic: dict(of) for topic, of in self._at.items()}

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from messages.records import OVER, WORDS, Alert, Incident
+from messages.records import BY_PEOPLE, OVER, Alert, Incident
 from spark_monitor.results.listener import Listener, Result
 from spark_monitor.results.tail import MAX_INCIDENTS
 
@@ -66,7 +66,7 @@ class AlarmQuality(Listener):
     def incident(self, record: Mapping[str, Any], at: float) -> None:
         """Take a record of monitor-insiden that was told at a time; what is told again counts once."""
         name = record["incident_id"]
-        if record["state"] in WORDS:
+        if record["state"] in BY_PEOPLE:
             return  # a person's, and no alarm
         with self._lock:
             if record["state"] == "opened" and record.get("shelved_until") is None:

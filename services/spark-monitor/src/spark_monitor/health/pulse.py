@@ -11,6 +11,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from messages import actions
 from messages.records import Action
 from messages.topics import ACTIONS, CANARY, HEARTBEATS, INCIDENTS
 from rules import canary
@@ -18,7 +19,6 @@ from servicekit.kafka_client import KEYED, Connection
 from spark_monitor.engine.kafka_clock import KafkaClock
 from spark_monitor.health.alert_chain import BACK_WITHIN_SECONDS, AlertChain
 from spark_monitor.health.outbox import Outbox, Outgoing
-from spark_monitor.incidents import actions
 from spark_monitor.incidents.inhibition import Inhibition
 from spark_monitor.incidents.records import to_json
 

@@ -1,10 +1,8 @@
 """What a person, or the rules, want to be done about an entity: records of the actions' topic. No I/O."""
 
-import json
 import uuid
 from typing import Any, cast
 
-from messages import schemas
 from messages.records import Action
 from rules.model import Rules
 
@@ -34,8 +32,3 @@ def expected(rules: Rules, now: float) -> list[Action]:
 
 def _action(**fields: Any) -> Action:  # noqa: ANN401 - of an Action, whose pydantic settings mypy takes for a field
     return cast("Action", fields)
-
-
-def to_json(action: Action) -> bytes:
-    """Return an action as it is in the topic."""
-    return json.dumps(action | {"schema_version": schemas.VERSION}, ensure_ascii=False).encode()

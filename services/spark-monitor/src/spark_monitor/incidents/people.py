@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from messages.records import OVER, WORDS, Action
+from messages.records import BY_PEOPLE, OVER, Action
 from spark_monitor.incidents.records import Journal, Record
 from spark_monitor.incidents.state import EntityState, Shelf
 from spark_monitor.incidents.timers import Timer
@@ -50,7 +50,7 @@ class People:
     def note(self, record: Record) -> Record:
         """Return a record with what people said of its incident, and remember it."""
         name, known = record["incident_id"], self._state.told.get(record["incident_id"])
-        if known is not None and record["state"] not in WORDS:
+        if known is not None and record["state"] not in BY_PEOPLE:
             record |= {each: known[each] for each in ("acknowledged_by", "acknowledged_at")}
         if record["kind"] == "threshold" and (shelf := self._state.shelves.get(record["rule"])) is not None:
             record["shelved_until"] = shelf.until

@@ -69,7 +69,7 @@ class Report:
 
     def _count_incident(self, at: float, record: records.Incident) -> None:
         name = record["incident_id"]
-        if record["state"] in records.WORDS:
+        if record["state"] in records.BY_PEOPLE:
             return  # a person's, and no alarm
         if record["state"] == "opened" and self.since < at <= self.now:
             self.openings.setdefault(name, Opening(at, record["entity_id"], record["rule"]))

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from messages import records
 from messages.topics import HEARTBEATS, INCIDENTS, REFUSED, STATUSES
 from rules.model import Rules
-from servicekit.kafka_client import BOUNDED, Connection, ErrorLog, StepOver, wait_for_kafka
+from servicekit.kafka_client import BOUNDED, Connection, ErrorLog, StepOver, wait_for_kafka, what_has_come
 from servicekit.plain import plain
 from web.live.site import RefusedMessage, Site
 
@@ -77,7 +77,7 @@ class Tail(threading.Thread):
         try:
             if wait_for_kafka(self._begin, self._stop_event, serve=lambda: self._consumer.poll(0)):
                 while not self._stop_event.is_set():
-                    self._take(self._next())
+                    self._take(what_has_come(self._consumer, WAIT_SECONDS, AT_ONCE))
         except KafkaException as error:
             self.failure = f"Kafka's client can't go on: {error}"
             log.error("giving up", cause=self.failure)  # noqa: TRY400 - the stack says no more
@@ -108,11 +108,6 @@ class Tail(threading.Thread):
             [TopicPartition(topic, number, int(moment * 1000))], timeout=KAFKA_SECONDS
         )
         return found.offset if found.offset >= 0 else end
-
-    def _next(self) -> list[Message]:
-        """Return what has come; wait for the first only, as `consume` by itself would wait for all of them."""
-        first = self._consumer.poll(WAIT_SECONDS)
-        return [] if first is None else [first, *self._consumer.consume(AT_ONCE, 0)]
 
     def _take(self, messages: list[Message]) -> None:
         if not messages:

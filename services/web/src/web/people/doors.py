@@ -4,12 +4,15 @@ import asyncio
 import time
 
 import structlog
+from confluent_kafka import KafkaException
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from messages.actions import to_json
+from messages.topics import ACTIONS
+from servicekit.messenger import Messenger
 from web.pages import Pages, language_of
 from web.people.gate import Gate, form_of, is_of_this_site, way_back
-from web.people.messenger import Messenger, NotSent
 from web.people.sessions import COOKIE
 from web.people.users import LONGEST_PASSWORD, UsersError
 from web.people.words import WordError, action_of
@@ -81,10 +84,10 @@ class _Doors:
             return self._problem(request, "may_not_act", 403)
         try:
             action = action_of(form, person.name, time.time(), self._pages.now.settings["id"].zone)
-            await asyncio.to_thread(self._messenger.send, action)
+            await asyncio.to_thread(self._messenger.send, ACTIONS, action["entity_id"], to_json(action))
         except WordError as error:
             return self._problem(request, str(error), 422)
-        except NotSent as error:
+        except KafkaException as error:
             log.error("an action is not sent", cause=str(error), by=person.name)  # noqa: TRY400
             return self._problem(request, "not_sent", 503)
         log.info("acted", action=action["action"], entity_id=action["entity_id"], by=person.name)

@@ -1,12 +1,11 @@
 """What a person's form says -> a record of the actions' topic. Pure."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from messages import schemas
+from messages.actions import to_json
 from messages.records import Action
 from messages.records import action as action_record
 
@@ -44,11 +43,6 @@ def action_of(form: Mapping[str, str], by: str, now: float, zone: ZoneInfo) -> A
         return action_record(to_json(fields))
     except ValueError as error:
         raise WordError("no_action") from error
-
-
-def to_json(action: Mapping[str, Any]) -> bytes:
-    """Return an action as it is in the topic."""
-    return json.dumps({**action, "schema_version": schemas.VERSION}, ensure_ascii=False).encode()
 
 
 def _until(form: Mapping[str, str], now: float, zone: ZoneInfo) -> float:

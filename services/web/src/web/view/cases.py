@@ -47,7 +47,6 @@ class Case:
     sensor: str
     """The sensor that something is wrong with, if that is what it is about."""
     can_acknowledge: bool
-    can_close: bool
 
 
 @dataclass(frozen=True)
@@ -99,8 +98,6 @@ def case(incident: IncidentReport, setting: Setting, now: float) -> Case:
         stream=incident.get("stream") or "",
         sensor="" if is_limit else incident.get("sensor_id") or "",
         can_acknowledge=not (is_over or incident.get("acknowledged_by")),
-        # What its readings can end, they end.
-        can_close=is_limit and not is_over,
     )
 
 

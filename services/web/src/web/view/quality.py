@@ -32,7 +32,6 @@ class Quality:
     manageable: float
     described: str
     facts: tuple[tuple[str, str, str], ...]
-    is_flood: bool
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,6 @@ def quality(openings: Sequence[Opening], setting: Setting, now: datetime) -> Qua
             (word("older"), count(len(old)) if old else word("none"), ", ".join(each.entity_id for each in old[:TOP])),
             (word("most"), most[0][0] if most else word("none"), "; ".join(f"{name}: {n}" for name, n in most)),
         ),
-        is_flood=busiest >= FLOOD,
     )
 
 
