@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 from pyspark.sql import Row, SparkSession
+from pyspark.sql import functions as F
 from tests.spark.kafka_rows import RECEIVED, kafka_rows
 
 from messages.records import LAST_MOMENT
+from messages.topics import CANARY
+from rules import canary
 from rules.model import Rules
-from spark_monitor.detection.decode import MAX_MESSAGE_BYTES, decode
+from spark_monitor.detection.decode import MAX_MESSAGE_BYTES, _register_fields, decode
 
 GOOD = {"gudang_id": "G1", "suhu": 84.31, "timestamp": RECEIVED - 1.25}
 
@@ -209,3 +212,16 @@ HOSTILE = {
 def test_what_is_beside_a_reading_s_fields_is_passed_over(spark: SparkSession, warehouse: Rules) -> None:
     for row in decode(kafka_rows(spark, [("suhu", message) for message in HOSTILE.values()]), warehouse).collect():
         assert (row.refusal_code, row.entity_id, row.value) == (None, "G1", 84.0)
+
+
+def test_two_queries_of_a_session_get_each_their_own_rules(spark: SparkSession, warehouse: Rules) -> None:
+    """The history knows the canary, the incidents do not; both start at once, and register before either is built."""
+    messages = kafka_rows(spark, [("suhu", b'{"gudang_id":"G1","suhu":70}')])
+    first = _register_fields(spark, canary.with_canary(warehouse))
+    second = _register_fields(spark, warehouse)
+    assert first != second
+    pulse = canary.pulse_message(1763785000000)
+    sent = messages.withColumn("topic", F.lit(CANARY)).withColumn("value", F.lit(bytearray(pulse)))
+    problems = [F.call_function(name, "topic", "value")["problem"].alias(name) for name in (first, second)]
+    (found,) = sent.select(*problems).collect()
+    assert tuple(found) == (None, "UNKNOWN_TOPIC")

@@ -4,7 +4,9 @@ The message is read by our own Java (jvm/monitor/Fields.java): it must be one JS
 only the fields of a reading are looked at. `"84"` (a string) stays apart from `84` (a number), absent from null.
 """
 
+import json
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -57,7 +59,7 @@ def decode(messages: DataFrame, rules: Rules) -> DataFrame:
     - `refusal_code, refusal_message`: why it can't be used, null of a reading; then the reading's columns must not be
       used, but for ERROR_CODE. Two columns, as most queries ask for the code alone, and the words are half of the plan.
     """
-    _register_fields(messages.sparkSession, rules)
+    fields = _register_fields(messages.sparkSession, rules)
     found = messages.select(
         "topic",
         "partition",
@@ -66,7 +68,7 @@ def decode(messages: DataFrame, rules: Rules) -> DataFrame:
         "value",
         F.concat_ws("-", "topic", "partition", "offset").alias("origin"),
         F.col("timestamp").cast("double").alias("received_at"),
-        F.call_function(FIELDS, "topic", "value").alias("found"),
+        F.call_function(fields, "topic", "value").alias("found"),
     )
     checks = _checks(rules)
     refusal_code = _unless_plain(checks, lambda _, code: F.lit(code))
@@ -101,8 +103,11 @@ def is_error_code() -> Column:
     return F.coalesce(F.col("refusal_code") == ERROR_CODE, F.lit(False))
 
 
-def _register_fields(spark: SparkSession, rules: Rules) -> None:
-    """Let the session call Fields.java with what the rules say of the topics' messages."""
+def _register_fields(spark: SparkSession, rules: Rules) -> str:
+    """Let the session call Fields.java with what the rules say of the topics' messages; return the function's name.
+
+    Other rules have another name: two queries of a session, which start at once, must not get each other's.
+    """
     streams = [
         [
             name,
@@ -118,7 +123,9 @@ def _register_fields(spark: SparkSession, rules: Rules) -> None:
         for name, stream in rules.streams.items()
     ]
     java: Any = spark._jvm  # noqa: SLF001 - the only way to Java
-    java.monitor.Fields.register(spark._jsparkSession, FIELDS, streams)  # noqa: SLF001
+    name = f"{FIELDS}_{sha256(json.dumps(streams).encode()).hexdigest()[:16]}"
+    java.monitor.Fields.register(spark._jsparkSession, name, streams)  # noqa: SLF001
+    return name
 
 
 def _is_plain() -> Column:
